@@ -1,0 +1,71 @@
+"""The command line: Hydra composes, `harness.config` checks, a verb works; errors become one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.config import model_defaults, parse
+from harness.errors import HarnessError
+from harness.explain import explain
+from harness.paths import conf_dir
+
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def _register_defaults() -> None:
+    """Gives Hydra every key of a model with its default, so that any of them can be set without a `+`."""
+    ConfigStore.instance().store(group="defaults", name="model", node=model_defaults())
+
+
+_failed: list[int] = []
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+def _compose(conf: DictConfig) -> None:
+    try:
+        config = parse(conf)
+        verb = cast(Callable[[object], None], import_module(f"harness.verbs.{config.do}").main)
+        verb(config)
+    except (
+        HarnessError
+    ) as error:  # kept for `main`: raised, Hydra would print its own line and end a sweep's other jobs
+        _say(str(error))
+        _failed.append(error.exit_code)
+
+
+def main() -> None:
+    """Runs a command line and exits: 0 pass · 1 gate failed · 2 your input · 3 backend · 130 Ctrl-C.
+
+    A sweep runs all its jobs; its code is the worst of theirs.
+    """
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    _register_defaults()
+    try:
+        _compose()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (HydraException, OmegaConfBaseException) as error:
+        _say(explain(error, sys.argv[1:]))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(max(_failed, default=0))
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"harness: {message}\n")

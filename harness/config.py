@@ -1,0 +1,345 @@
+"""The configuration as typed records: the only module that sees Hydra's DictConfig."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from pydantic import Field, ValidationError, model_validator
+
+from harness.errors import ConfigError
+from harness.records import Protocol, Record
+from harness.records.asset import AssetSpec
+
+__all__ = [
+    "BackendConfig",
+    "EndpointConfig",
+    "FetchConfig",
+    "GenerationConfig",
+    "HardwareConfig",
+    "LlamaCppConfig",
+    "LoraConfig",
+    "ModelConfig",
+    "PathsConfig",
+    "PriceConfig",
+    "PromptConfig",
+    "ReportConfig",
+    "RunConfig",
+    "RunnerConfig",
+    "SuiteConfig",
+    "WeightsConfig",
+    "parse",
+]
+
+
+class GenerationConfig(Record):
+    """Sampling parameters, sent with every request: a server's own defaults decide nothing."""
+
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repeat_penalty: float | None = Field(default=None, gt=0)
+    max_tokens: int = Field(default=256, ge=1)
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Hosted reasoning models refuse `max_tokens`."""
+    stop: tuple[str, ...] = ()
+    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
+    send_seed: bool = True
+    """Off for providers that refuse the field."""
+    send_temperature: bool = True
+    """Off for models that refuse any but their own."""
+
+
+class PromptConfig(Record):
+    """How tools are written into the prompt of the protocols `prompted` and `constrained`."""
+
+    style: Literal["signature", "json"] = "signature"
+    examples: int = Field(default=0, ge=0, le=8)
+    """In-context examples put before the question."""
+
+
+class GgufWeights(Record):
+    """A GGUF file for llama.cpp."""
+
+    asset: AssetSpec
+    quantization: str
+
+
+class SafetensorsWeights(Record):
+    """A hub repository for engines that load safetensors (vLLM, transformers, SGLang, TensorRT-LLM)."""
+
+    repo: str
+    revision: str = "main"
+
+
+class WeightsConfig(Record):
+    """Where a model's weights come from, per format."""
+
+    path: str | None = None
+    """A file of your own: wins over everything below."""
+    quantization: str | None = None
+    """What `path` holds, for the report; read from the file where the engine says it."""
+    gguf: GgufWeights | None = None
+    safetensors: SafetensorsWeights | None = None
+    ollama: str | None = None
+    """Tag in Ollama's library."""
+
+
+class PriceConfig(Record):
+    """A provider's list price in USD per million tokens."""
+
+    input_usd_per_mtok: float = Field(ge=0)
+    cached_input_usd_per_mtok: float | None = Field(default=None, ge=0)
+    output_usd_per_mtok: float = Field(ge=0)
+    as_of: str
+    """Date of the price list."""
+
+
+class ModelConfig(Record):
+    """One model of the board: who it is, where its weights are, and how it wants to be asked."""
+
+    name: str
+    title: str
+    publisher: str = ""
+    licence: str
+    """SPDX id, or the name of the licence."""
+    licence_url: str | None = None
+    parameters: int | None = None
+    context_tokens: int | None = None
+    languages: tuple[str, ...] = ()
+    hosted: bool = False
+    reasoning: bool = False
+    """Thinks before it answers: `generation.max_tokens` has to leave room for it."""
+    source: str | None = None
+    """Model card."""
+    protocol: Protocol = "constrained"
+    prompt: PromptConfig = PromptConfig()
+    generation: GenerationConfig = GenerationConfig()
+    chat_template: str | None = None
+    """File of a Jinja chat template, in `conf/templates/` or by path; None: the one in the weights."""
+    weights: WeightsConfig = WeightsConfig()
+    url: str | None = None
+    """Base URL up to `/v1`, for attached and hosted models."""
+    served_name: str | None = None
+    """Value of `model` in the request; None: `name`."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key. The key itself never stands in a configuration."""
+    price: PriceConfig | None = None
+
+
+class LoraConfig(Record):
+    """A GGUF LoRA adapter on top of the base weights."""
+
+    path: str
+    scale: float = 1.0
+
+
+class LlamaCppConfig(Record):
+    """The embedded llama.cpp server (xllamacpp)."""
+
+    name: Literal["llamacpp"]
+    process: Literal["child", "inline"] = "child"
+    """`child`: a managed process of its own, off the measuring clock's path. `inline`: inside the harness."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """Per slot; None: the model's own."""
+    slots: int = Field(default=1, ge=1, le=256)
+    threads: int | None = Field(default=None, ge=1)
+    """None: the machine's physical cores that this process may use."""
+    gpu_layers: int = Field(default=-1, ge=-1)
+    """-1: as many as fit; without a GPU none."""
+    batch_tokens: int = Field(default=2048, ge=32)
+    ubatch_tokens: int = Field(default=512, ge=32)
+    cache: Literal["off", "on"] = "off"
+    """Prompt cache. `off` is the strict lane: every prompt is computed anew, so TTFT is cold and answers repeat."""
+    kv_type: Literal["f32", "f16", "bf16", "q8_0", "q4_0"] = "f16"
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    lora: tuple[LoraConfig, ...] = ()
+    start_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class EndpointConfig(Record):
+    """Any OpenAI-compatible server that is already running."""
+
+    name: Literal["endpoint"]
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    check: bool = True
+    """Ask for the list of models before the run."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Request fields that this server wants."""
+
+
+BackendConfig = Annotated[LlamaCppConfig | EndpointConfig, Field(discriminator="name")]
+
+
+class HardwareConfig(Record):
+    """What an hour of the machine costs, for the cost of local models."""
+
+    name: str
+    title: str
+    usd_per_hour: float | None = Field(default=None, ge=0)
+    """Rent. None: computed from price, lifetime and power below, or unknown."""
+    price_usd: float | None = Field(default=None, gt=0)
+    lifetime_hours: float | None = Field(default=None, gt=0)
+    """Hours of use over which the price is written off."""
+    watts: float | None = Field(default=None, ge=0)
+    usd_per_kwh: float | None = Field(default=None, ge=0)
+
+
+class SuiteConfig(Record):
+    """Which suite, and how much of it."""
+
+    name: str
+    limit: int | None = Field(default=None, ge=1)
+    """Number of samples; null for all."""
+    sampling: Literal["balanced", "proportional"] = "balanced"
+    """`balanced`: every category an equal share. `proportional`: as in the whole suite."""
+    categories: tuple[str, ...] | None = None
+    seed: int = 0
+
+
+class RunnerConfig(Record):
+    """How the suite is put to the model."""
+
+    concurrency: int = Field(default=1, ge=1, le=4096)
+    """Requests in flight at once."""
+    trials: int = Field(default=1, ge=1)
+    warmup: int = Field(default=1, ge=0)
+    """Requests before the clock counts; not recorded."""
+    deadline_s: float = Field(default=120.0, gt=0)
+    """Per try, from sending to the last byte."""
+    stall_s: float = Field(default=60.0, gt=0)
+    """Longest silence within a reply."""
+    retries: int = Field(default=3, ge=0, le=20)
+    """Tries after the first, for infrastructure failures that may pass."""
+    seed: int = 0
+    resume: str = "auto"
+    """`auto`: finish the newest interrupted run of the same configuration. `never`: start anew. Or a run folder."""
+    max_failed_frac: float = Field(default=0.5, ge=0, le=1)
+    """More infrastructure failures than this among the last 20 attempts stop the run (exit 3)."""
+
+    @model_validator(mode="after")
+    def _stall_within_deadline(self) -> "RunnerConfig":
+        if self.stall_s > self.deadline_s:
+            msg = f"stall_s {self.stall_s:g} is longer than deadline_s {self.deadline_s:g}; lower run.stall_s"
+            raise ValueError(msg)
+        return self
+
+
+class PathsConfig(Record):
+    """Where files go, relative to the current folder."""
+
+    results: str = "results"
+    reports: str = "reports"
+
+
+class _Verb(Record):
+    do: str
+    paths: PathsConfig = PathsConfig()
+    progress: Literal["auto", "plain", "off"] = "auto"
+
+
+class RunConfig(_Verb):
+    """`do=run`: a suite put to a model."""
+
+    suite: SuiteConfig
+    model: ModelConfig
+    backend: BackendConfig
+    hardware: HardwareConfig
+    run: RunnerConfig
+
+
+class ReportConfig(_Verb):
+    """`do=report`: the leaderboard, made anew from the runs on disk."""
+
+    runs: tuple[str, ...] = ()
+    """Run folders; empty: the latest of each suite, model, protocol and weights."""
+
+
+class FetchConfig(_Verb):
+    """`do=fetch`: weights and data brought into the cache, for machines that will be off the network."""
+
+    suite: SuiteConfig
+    model: ModelConfig
+    backend: BackendConfig
+
+
+_VERBS: dict[str, type[RunConfig | ReportConfig | FetchConfig]] = {
+    "run": RunConfig,
+    "report": ReportConfig,
+    "fetch": FetchConfig,
+}
+
+
+def parse(conf: DictConfig) -> RunConfig | ReportConfig | FetchConfig:
+    """The composed configuration as a record. Raises ConfigError naming the key, the value and what is allowed."""
+    missing = _missing_keys(OmegaConf.to_container(conf, resolve=False), "")
+    if OmegaConf.select(conf, "backend.name") == "endpoint" and OmegaConf.select(conf, "model.url") is None:
+        missing.append("model.url")
+    if missing:
+        raise ConfigError(_missing_message(missing))
+    data = OmegaConf.to_container(conf, resolve=True)
+    assert isinstance(data, dict)
+    verb = _VERBS[str(data["do"])]
+    try:
+        return verb.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(error)) from None
+
+
+def _missing_keys(node: object, prefix: str) -> list[str]:
+    """Dotted keys whose value is still the mandatory mark; interpolations are left alone."""
+    if isinstance(node, dict):
+        return sorted(key for name, item in node.items() for key in _missing_keys(item, f"{prefix}.{name}".lstrip(".")))
+    return [prefix] if node == MISSING else []
+
+
+def _missing_message(missing: list[str]) -> str:
+    hints = {"model.url": "http://127.0.0.1:8000/v1", "model.name": "the-name-your-server-gives-it"}
+    typed = " ".join(f"{key}={hints.get(key, '…')}" for key in missing)
+    return f"{', '.join(missing)} must be given and {'is' if len(missing) == 1 else 'are'} not; add: {typed}"
+
+
+def explain_validation(error: ValidationError) -> str:
+    """The first complaint of pydantic as one line with the key, the value seen and what is allowed."""
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"] if part not in {"llamacpp", "endpoint"}]
+    key = ".".join(parts) or "configuration"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a key of this group{more}; leave it out"
+    if first["type"] == "missing":
+        return f"{key} must be given and is not{more}; add: {key}=…"
+    said = first["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    return f"{key}={first['input']!r}: {said}{more}"
+
+
+def template_file(name: str, conf_dir: Path) -> Path:
+    """The file of a chat template given by name in `conf/templates/` or by path. Raises ConfigError without it."""
+    for candidate in (conf_dir / "templates" / name, Path(name).expanduser()):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(sorted(p.name for p in (conf_dir / "templates").glob("*.jinja"))) or "none"
+    raise ConfigError(f"model.chat_template={name} is no file; templates that come with the project: {known}")
+
+
+def known_keys(verb: str, backend: str) -> list[str]:
+    """Every dotted key that a verb's configuration can have, for a message that names the nearest."""
+    return sorted(
+        _keys_of(_VERBS.get(verb, RunConfig), "", EndpointConfig if backend == "endpoint" else LlamaCppConfig)
+    )
+
+
+def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str]:
+    found: list[str] = []
+    for name, info in kind.model_fields.items():
+        annotation = backend if name == "backend" else info.annotation
+        nested = annotation if isinstance(annotation, type) and issubclass(annotation, Record) else None
+        found.extend(_keys_of(nested, f"{prefix}{name}.", backend) if nested else [f"{prefix}{name}"])
+    return found
+
+
+def model_defaults() -> dict[str, Any]:
+    """Every key of a model's configuration that has a default, as a plain mapping."""
+    required = {name: "" for name, info in ModelConfig.model_fields.items() if info.is_required()}
+    return ModelConfig.model_validate(required).model_dump(mode="json", exclude=set(required))

@@ -1,0 +1,47 @@
+"""The errors a user can meet, each with the exit code that a script or a CI job sees.
+
+Every message says what is wrong, the value seen, what is allowed and what to type next, in one line.
+Anything else that escapes is a bug of the harness and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+__all__ = ["AssetError", "BackendError", "ConfigError", "DataError", "GateFailed", "HarnessError", "RunFolderBusy"]
+
+
+class HarnessError(Exception):
+    """Root of the tree: the message is the one line that the user reads."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class GateFailed(HarnessError):
+    """A verdict that a gate was asked for and that came out negative."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(HarnessError):
+    """A key, value, group or combination of them that the configuration does not allow."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class DataError(HarnessError):
+    """A file or value given by the user that cannot mean what it says."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RunFolderBusy(DataError):
+    """A run folder that another live process is writing to."""
+
+
+class BackendError(HarnessError):
+    """A model server that cannot be brought up, reached or trusted."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class AssetError(BackendError):
+    """Weights or data that cannot be had: missing, damaged, refused, or no room for them."""

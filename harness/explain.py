@@ -1,0 +1,108 @@
+"""Hydra's complaints in one line: what was seen, what is allowed, and the nearest match."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+
+from harness.paths import conf_dir
+
+__all__ = ["explain"]
+
+_UNKNOWN_KEY = re.compile(r"Could not override '(?P<key>[^']+)'")
+_UNKNOWN_GROUP = re.compile(r"Could not override '(?P<key>[^']+)'\.\s*No match in the defaults list")
+_NOT_A_VALUE = re.compile(r"Value '(?P<value>.*)' .*could not be converted to (?P<type>\w+)", re.DOTALL)
+
+
+def explain(error: Exception, argv: list[str]) -> str:
+    """One line for a configuration that Hydra could not compose from `argv`."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _no_option(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override!r} is not of the form key=value; quote what has commas or spaces: 'key=\"a, b\"'"
+    text = _chain(error)
+    if match := _UNKNOWN_GROUP.search(text):
+        return _no_group(match["key"])
+    if match := _UNKNOWN_KEY.search(text):
+        return _no_key(match["key"], _chosen(argv))
+    if match := _NOT_A_VALUE.search(text):
+        return f"{match['value']!r} is not a value of type {match['type']}"
+    return " ".join(text.split())[:400]
+
+
+def _chain(error: BaseException) -> str:
+    """The error's words with those of its causes."""
+    words: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        words.append(str(current))
+        current = current.__cause__
+    return "\n".join(words)
+
+
+def options(group: str) -> list[str]:
+    """Names that a group can be set to, sorted."""
+    return sorted(path.stem if path.suffix == ".yaml" else path.name for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def groups() -> list[str]:
+    """Names of the configuration groups, sorted."""
+    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and any(path.glob("*.yaml")))
+
+
+def _near(word: str, allowed: list[str]) -> str:
+    near = get_close_matches(word, allowed, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _no_option(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    allowed = options(group)
+    return f"{group}={name} is not known; {group} is one of {', '.join(allowed)}{_near(name, allowed)}"
+
+
+def _no_group(key: str) -> str:
+    known = groups()
+    name = key.partition("@")[0]
+    if name in known:
+        return f"the chosen do= has no use for {name}=…; leave it out (see python -m harness --help)"
+    return f"{name} is not a group; groups: {', '.join(known)}{_near(name, known)}"
+
+
+def _chosen(argv: list[str]) -> dict[str, str]:
+    """The options that the command line chose for groups, defaults for the rest."""
+    chosen = {"do": "run", "suite": "toolcall", "backend": "llamacpp", "model": "smollm2", "hardware": "laptop_16gb"}
+    for word in argv:
+        key, found, value = word.partition("=")
+        if found and key in chosen and value in options(key):
+            chosen[key] = value
+    return chosen
+
+
+def _no_key(key: str, chosen: dict[str, str]) -> str:
+    allowed = _known_keys(chosen)
+    parent = key.rpartition(".")[0]
+    siblings = [one for one in allowed if one.rpartition(".")[0] == parent]
+    if not parent:
+        siblings = sorted({*groups(), *(one.partition(".")[0] for one in allowed)})
+    scope = siblings or allowed
+    near = _near(key, allowed if parent else siblings)
+    listed = ", ".join(scope[:24]) + (", …" if len(scope) > 24 else "")
+    return f"{key} is not a key; keys{f' of {parent}' if siblings and parent else ''}: {listed}{near}"
+
+
+def _known_keys(chosen: dict[str, str]) -> list[str]:
+    """Keys of the chosen configuration, as the schema and the files have them, dotted."""
+    from harness.config import known_keys
+
+    keys = set(
+        known_keys(chosen["do"], chosen["backend"] if chosen["backend"] in {"llamacpp", "endpoint"} else "llamacpp")
+    )
+    for group in ("suite", "backend", "model", "hardware"):
+        file: Path = conf_dir() / group / f"{chosen[group]}.yaml"
+        if file.is_file():
+            loaded = OmegaConf.load(file)
+            keys.update(f"{group}.{key}" for key in loaded if isinstance(key, str) and key != "defaults")
+    return sorted(keys)

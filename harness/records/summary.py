@@ -1,0 +1,120 @@
+"""One run boiled down to the numbers that a program, a gate or a leaderboard reads."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.records.attempt import FailureKind, Protocol
+from harness.records.base import Record
+from harness.records.score import MissClass
+
+__all__ = ["CategorySummary", "DecisionTable", "Interval", "Quantiles", "Summary"]
+
+
+class Interval(Record):
+    """A two-sided interval with its level and the name of its method."""
+
+    low: float
+    high: float
+    level: float = Field(gt=0, lt=1)
+    method: str
+
+
+class Quantiles(Record):
+    """Order statistics of the measured attempts, in the unit of the field's name."""
+
+    n: int = Field(ge=1)
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+
+class DecisionTable(Record):
+    """The 2×2 of calling: what the target wanted against what the model did, over scored samples."""
+
+    should_call_called: int = 0
+    should_call_silent: int = 0
+    should_abstain_called: int = 0
+    should_abstain_silent: int = 0
+
+
+class CategorySummary(Record):
+    """Accuracy within one stratum of the suite."""
+
+    n_samples: int
+    n_scored: int
+    accuracy: float | None
+    interval: Interval | None
+
+
+class Summary(Record):
+    """What one run measured. A null is something that was not measured; 0 is a measured zero."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    """Name of the run folder."""
+    suite: str
+    suite_hash: str
+    model: str
+    model_title: str
+    protocol: Protocol
+    backend: str
+    quantization: str | None
+    trials: int
+    started_at: str
+    """ISO 8601, UTC."""
+    wall_s: float | None
+    """Busy wall-clock seconds over all sittings of the run, warm-up and start-up excluded."""
+    complete: bool
+
+    n_planned: int
+    """Attempts planned: samples × trials."""
+    n_samples: int
+    """Distinct samples with a finished attempt."""
+    n_scored: int
+    """Attempts with a value, model failures (value 0) among them."""
+    n_failed: int
+    """Attempts lost to the infrastructure: unscored."""
+    n_model_failures: int
+    """Attempts without a usable reply by the model's own fault: scored 0, counted in n_scored."""
+    n_not_run: int
+    """Planned attempts without an outcome: n_planned = n_scored + n_failed + n_not_run."""
+
+    accuracy: float | None
+    """Mean value of the scored attempts."""
+    accuracy_interval: Interval | None
+    by_category: dict[str, CategorySummary]
+    misses: dict[MissClass, int]
+    """Scored attempts below 1 by where they were lost."""
+    failures: dict[FailureKind, int]
+    """Attempts without a usable reply, by kind, of either boundary."""
+    decisions: DecisionTable | None
+    """Call or no call, for tool suites."""
+
+    ttft_s: Quantiles | None
+    """Intended send to the first content, reasoning or tool-call token."""
+    tpot_s: Quantiles | None
+    """(last token − first token) / (output tokens − 1), per attempt with at least two tokens."""
+    tpot_with_first_s: Quantiles | None
+    """(last token − send) / output tokens: the convention that counts the first token in."""
+    e2e_s: Quantiles | None
+    """Intended send to the last byte."""
+    output_tokens_per_s: float | None
+    """Median over attempts of (output tokens − 1) / (last token − first token)."""
+    system_tokens_per_s: float | None
+    """All output tokens / wall_s."""
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+
+    cost_usd: float | None
+    cost_usd_per_sample: float | None
+    """cost_usd / finished attempts."""
+    cost_usd_per_success: float | None
+    """cost_usd / sum of values; null without a success."""
+    cost_basis: str | None
+    """One line: which prices or which hardware the cost was computed from."""
+
+    warnings: tuple[str, ...] = ()
+    """What a reader must know before believing a number above."""
