@@ -1,0 +1,254 @@
+"""From a raw exchange to reply, marks, usage and blame: pure, and never on the clock."""
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from harness.backends.blame import attribute, error_status
+from harness.backends.client import Exchange
+from harness.records import Failure, FailureKind, RawToolCall, Reply, ServerTiming, Timing, Usage
+
+__all__ = ["Reading", "read_exchange"]
+
+
+@dataclass(slots=True)
+class Reading:
+    """An exchange after reading. `failure` None: the reply can be scored."""
+
+    reply: Reply | None
+    timing: Timing
+    usage: Usage
+    server: ServerTiming | None
+    failure: Failure | None
+
+
+@dataclass(slots=True)
+class _ToolParts:
+    name: str = ""
+    id: str | None = None
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """What the events add up to."""
+
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tools: dict[int, _ToolParts] = field(default_factory=dict)
+    finish_reason: str | None = None
+    usage: dict[str, object] | None = None
+    timings: dict[str, object] | None = None
+    error: object = None
+    done: bool = False
+    any_choice: bool = False
+    first_content_ns: int | None = None
+    first_reasoning_ns: int | None = None
+    first_tool_ns: int | None = None
+    chunks_ns: list[int] = field(default_factory=list)
+
+
+def read_exchange(exchange: Exchange, intended_ns: int | None = None) -> Reading:
+    """Reply, timing, usage and failure of an exchange.
+
+    intended_ns: `perf_counter_ns` at which the schedule wanted the request out; None: when it was sent.
+    """
+    parts = _Assembly()
+    failure = exchange.failure
+    if failure is None and exchange.status != 200:
+        failure = attribute(exchange.status or 0, b"".join(exchange.pieces), exchange.retry_after)
+    elif exchange.status == 200 and exchange.content_type == "text/event-stream":
+        broken = _read_events(exchange, parts)
+        failure = failure or broken or _ending(parts)
+    elif failure is None:
+        said = exchange.content_type or "no content type"
+        message = f"the server answered with {said} instead of text/event-stream: does it support stream=true?"
+        failure = Failure(boundary="infrastructure", kind="wrong_content_type", message=message, status=exchange.status)
+    reply = _reply(parts) if parts.any_choice else None
+    if failure is None and reply is not None:
+        failure = _model_failure(reply)
+    return Reading(reply, _timing(exchange, parts, intended_ns), _usage(parts), _server_timing(parts), failure)
+
+
+def _read_events(exchange: Exchange, parts: _Assembly) -> Failure | None:
+    """Feeds every event to the assembly, with the arrival of the piece that completed it."""
+    rest = b""
+    data: list[bytes] = []
+    origin = exchange.sent_ns
+    for piece, mark in zip(exchange.pieces, exchange.marks_ns, strict=True):
+        lines = (rest + piece if rest else piece).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            if line.startswith(b"data:"):
+                data.append(line[5:].strip())
+            elif data and not line.strip(b"\r"):
+                failure = _event(data[0] if len(data) == 1 else b"\n".join(data), mark - origin, parts)
+                if failure is not None:
+                    return failure
+                data.clear()
+    tail = rest.strip()
+    if tail.startswith(b"data:"):
+        data.append(tail[5:].strip())
+    if data and exchange.failure is None:  # a last event without its blank line
+        return _event(b"\n".join(data), exchange.marks_ns[-1] - origin, parts)
+    return None
+
+
+def _event(data: bytes, mark_ns: int, parts: _Assembly) -> Failure | None:
+    if data == b"[DONE]":
+        parts.done = True
+        return None
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return _broken(f"an event of the stream is not JSON ({error}): {data[:80].decode('utf-8', 'replace')}")
+    if not isinstance(event, dict):
+        return _broken("an event of the stream is no JSON object")
+    if event.get("error"):
+        return attribute(error_status(event["error"]), data, None)
+    if event.get("usage"):
+        parts.usage = event["usage"]
+    if event.get("timings"):
+        parts.timings = event["timings"]
+    for choice in event.get("choices") or ():
+        if isinstance(choice, dict) and choice.get("index", 0) == 0:
+            _choice(choice, mark_ns, parts)
+    return None
+
+
+def _broken(message: str, kind: FailureKind = "malformed_stream") -> Failure:
+    return Failure(boundary="infrastructure", kind=kind, message=message, status=200)
+
+
+def _choice(choice: dict[str, object], mark_ns: int, parts: _Assembly) -> None:
+    parts.any_choice = True
+    if choice.get("finish_reason"):
+        parts.finish_reason = str(choice["finish_reason"])
+    delta = choice.get("delta")
+    if isinstance(delta, dict):
+        _delta(delta, mark_ns, parts)
+
+
+def _delta(delta: dict[str, object], mark_ns: int, parts: _Assembly) -> None:
+    carried = False
+    content = delta.get("content")
+    if isinstance(content, str) and content:
+        parts.content.append(content)
+        carried = True
+        if parts.first_content_ns is None:
+            parts.first_content_ns = mark_ns
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+    if isinstance(reasoning, str) and reasoning:
+        parts.reasoning.append(reasoning)
+        carried = True
+        if parts.first_reasoning_ns is None:
+            parts.first_reasoning_ns = mark_ns
+    calls = delta.get("tool_calls")
+    if isinstance(calls, list) and calls:
+        for position, call in enumerate(calls):
+            if isinstance(call, dict):
+                _tool_fragment(call, position, parts)
+                carried = True
+        if parts.first_tool_ns is None:
+            parts.first_tool_ns = mark_ns
+    if carried:
+        parts.chunks_ns.append(mark_ns)
+
+
+def _tool_fragment(call: dict[str, object], position: int, parts: _Assembly) -> None:
+    index = call.get("index")
+    tool = parts.tools.setdefault(index if isinstance(index, int) else position, _ToolParts())
+    if isinstance(call.get("id"), str) and call["id"]:
+        tool.id = str(call["id"])
+    function = call.get("function")
+    if isinstance(function, dict):
+        if isinstance(function.get("name"), str):
+            tool.name += function["name"]
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            tool.arguments.append(arguments)
+        elif arguments is not None:  # some servers send an object
+            tool.arguments.append(orjson.dumps(arguments).decode())
+
+
+def _reply(parts: _Assembly) -> Reply:
+    return Reply(
+        content="".join(parts.content) or None,
+        reasoning="".join(parts.reasoning) or None,
+        tool_calls=tuple(
+            RawToolCall(name=tool.name, arguments="".join(tool.arguments), id=tool.id)
+            for _, tool in sorted(parts.tools.items())
+        ),
+        finish_reason=parts.finish_reason,
+    )
+
+
+def _ending(parts: _Assembly) -> Failure | None:
+    """A stream that ended without saying so was cut; one that never had a choice is no reply."""
+    if parts.finish_reason is None and not parts.done:
+        return _broken("the stream ended without finish_reason and without [DONE]", "truncated_stream")
+    if not parts.any_choice:
+        return _broken("the stream held no choice")
+    return None
+
+
+def _model_failure(reply: Reply) -> Failure | None:
+    if reply.finish_reason == "content_filter":
+        return Failure(boundary="model", kind="content_filter", message="the provider's filter ended the reply")
+    if not (reply.content or reply.tool_calls or reply.reasoning):
+        return Failure(boundary="model", kind="empty_reply", message="the reply is empty")
+    return None
+
+
+def _timing(exchange: Exchange, parts: _Assembly, intended_ns: int | None) -> Timing:
+    sent = exchange.sent_ns
+    return Timing(
+        at=exchange.at,
+        intended_ns=0 if intended_ns is None else min(0, intended_ns - sent),
+        headers_ns=None if exchange.headers_ns is None else exchange.headers_ns - sent,
+        first_byte_ns=exchange.marks_ns[0] - sent if exchange.marks_ns else None,
+        first_content_ns=parts.first_content_ns,
+        first_reasoning_ns=parts.first_reasoning_ns,
+        first_tool_ns=parts.first_tool_ns,
+        last_ns=parts.chunks_ns[-1] if parts.chunks_ns else None,
+        end_ns=exchange.end_ns - sent,
+        chunks_ns=tuple(parts.chunks_ns),
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _seconds(value: object) -> float | None:
+    return value / 1000 if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _usage(parts: _Assembly) -> Usage:
+    """The server's counts; where it is silent, the streamed events as an estimate of output tokens."""
+    usage = parts.usage
+    if not isinstance(usage, dict):
+        if parts.chunks_ns:
+            return Usage(output_tokens=len(parts.chunks_ns), counted_by="chunks")
+        return Usage()
+    prompt_details = usage.get("prompt_tokens_details")
+    output_details = usage.get("completion_tokens_details")
+    return Usage(
+        prompt_tokens=_whole(usage.get("prompt_tokens")),
+        cached_tokens=_whole(prompt_details.get("cached_tokens")) if isinstance(prompt_details, dict) else None,
+        output_tokens=_whole(usage.get("completion_tokens")),
+        reasoning_tokens=_whole(output_details.get("reasoning_tokens")) if isinstance(output_details, dict) else None,
+        counted_by="server",
+    )
+
+
+def _server_timing(parts: _Assembly) -> ServerTiming | None:
+    timings = parts.timings
+    if not isinstance(timings, dict):
+        return None
+    return ServerTiming(
+        prompt_s=_seconds(timings.get("prompt_ms")),
+        predicted_s=_seconds(timings.get("predicted_ms")),
+        prompt_tokens=_whole(timings.get("prompt_n")),
+        predicted_tokens=_whole(timings.get("predicted_n")),
+    )
