@@ -1,0 +1,88 @@
+"""Latency and throughput from raw marks: one definition each, None where it is undefined.
+
+Conventions as in vLLM, aiperf and MLPerf (time per output token without the first) and, under its own name, the one of
+guidellm (first token counted in).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.records import Timing, Usage
+from harness.records.summary import Quantiles
+
+__all__ = ["decode_tokens_per_s", "e2e_s", "quantiles", "tpot_s", "tpot_with_first_s", "ttft_s"]
+
+_NS = 1e9
+
+
+def _first_ns(timing: Timing) -> int | None:
+    marks = (timing.first_content_ns, timing.first_reasoning_ns, timing.first_tool_ns)
+    return min((mark for mark in marks if mark is not None), default=None)
+
+
+def ttft_s(timing: Timing) -> float | None:
+    """Seconds from the intended send to the first content, reasoning or tool-call token; None if none came.
+
+    >>> ttft_s(Timing(at=0, intended_ns=-1_000_000_000, first_content_ns=250_000_000))
+    1.25
+    """
+    first = _first_ns(timing)
+    return None if first is None else (first - timing.intended_ns) / _NS
+
+
+def e2e_s(timing: Timing) -> float | None:
+    """Seconds from the intended send to the last byte.
+
+    >>> e2e_s(Timing(at=0, end_ns=2_000_000_000))
+    2.0
+    """
+    return None if timing.end_ns is None else (timing.end_ns - timing.intended_ns) / _NS
+
+
+def tpot_s(timing: Timing, usage: Usage) -> float | None:
+    """Seconds per output token without the first: (last token − first token) / (output tokens − 1).
+
+    None below two tokens. Source: MLPerf inference rules; vLLM `bench serve`.
+    >>> tpot_s(Timing(at=0, first_content_ns=10**9, last_ns=3 * 10**9), Usage(output_tokens=5))
+    0.5
+    """
+    first, tokens = _first_ns(timing), usage.output_tokens
+    if first is None or timing.last_ns is None or tokens is None or tokens < 2 or timing.last_ns <= first:
+        return None
+    return (timing.last_ns - first) / (tokens - 1) / _NS
+
+
+def tpot_with_first_s(timing: Timing, usage: Usage) -> float | None:
+    """Seconds per output token with the first: (last token − send) / output tokens. Source: guidellm.
+
+    >>> tpot_with_first_s(Timing(at=0, first_content_ns=10**9, last_ns=3 * 10**9), Usage(output_tokens=6))
+    0.5
+    """
+    tokens = usage.output_tokens
+    if timing.last_ns is None or not tokens:
+        return None
+    return timing.last_ns / tokens / _NS
+
+
+def decode_tokens_per_s(timing: Timing, usage: Usage) -> float | None:
+    """Output tokens per second of one reply while it decodes: the inverse of `tpot_s`.
+
+    >>> decode_tokens_per_s(Timing(at=0, first_content_ns=10**9, last_ns=3 * 10**9), Usage(output_tokens=5))
+    2.0
+    """
+    each = tpot_s(timing, usage)
+    return None if each is None else 1 / each
+
+
+def quantiles(values: Sequence[float]) -> Quantiles | None:
+    """Mean and order statistics (linear between neighbours) of measured values; None without one.
+
+    >>> quantiles([1.0, 2.0, 3.0]).p50
+    2.0
+    """
+    if not len(values):
+        return None
+    data = np.asarray(values, dtype=np.float64)
+    p50, p95, p99 = (float(q) for q in np.quantile(data, (0.5, 0.95, 0.99)))
+    return Quantiles(n=len(data), mean=float(data.mean()), p50=p50, p95=p95, p99=p99)

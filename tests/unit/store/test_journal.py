@@ -1,0 +1,107 @@
+"""The journal: nothing finished is lost, nothing torn is read."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import DataError, RunFolderBusy
+from harness.records import Score
+from harness.store.journal import Journal, read_journal
+from harness.store.runfolder import lock
+
+
+def score(number: int, why: str = "") -> Score:
+    return Score(sample=f"s{number}", category="c", scorer="x", value=1.0, why=why)
+
+
+def write(path: Path, count: int) -> list[Score]:
+    records = [score(number) for number in range(count)]
+    with Journal(path) as journal:
+        for record in records:
+            journal.append(record)
+    return records
+
+
+def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
+    records = write(tmp_path / "j.jsonl", 5)
+
+    assert list(read_journal(tmp_path / "j.jsonl", Score)) == records
+
+
+def test_lines_are_readable_before_the_journal_is_closed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        journal.append(score(1))
+
+        assert [s.sample for s in read_journal(tmp_path / "j.jsonl", Score)] == ["s1"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(min_value=1, max_value=400), why=st.text(max_size=30))
+def test_a_torn_end_costs_only_the_torn_line(cut: int, why: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("torn") / "j.jsonl"
+    write(path, 3)
+    kept = path.stat().st_size
+    with Journal(path) as journal:
+        journal.append(score(99, why))
+    os.truncate(path, max(kept, path.stat().st_size - cut))
+    torn = path.stat().st_size - kept
+
+    before = [s.sample for s in read_journal(path, Score)]
+    with Journal(path) as journal:
+        assert journal.torn_bytes == torn
+        journal.append(score(3))
+
+    assert before == ["s0", "s1", "s2"]
+    assert [s.sample for s in read_journal(path, Score)] == ["s0", "s1", "s2", "s3"]
+
+
+def test_damage_in_the_middle_is_an_error_and_nothing_is_thrown_away(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    write(path, 3)
+    data = bytearray(path.read_bytes())
+    data[10] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(DataError, match="line 1"):
+        list(read_journal(path, Score))
+    with pytest.raises(DataError, match="damaged in the middle"):
+        Journal(path)
+    assert path.read_bytes() == data
+
+
+def test_a_full_disk_says_so_and_keeps_what_was_finished(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    write(path, 3)
+    code = (
+        "import resource, signal, sys\n"
+        "from harness.store.journal import Journal\nfrom harness.records import Score\n"
+        "from harness.errors import DataError\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"path = Path({str(path)!r})\n"
+        "limit = path.stat().st_size + 50\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "journal = Journal(path)\n"
+        "try:\n    journal.append(Score(sample='big', category='c', scorer='x', why='y' * 500))\n"
+        "except DataError as error:\n    sys.exit(str(error))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    assert "cannot be written" in done.stderr
+    assert [s.sample for s in read_journal(path, Score)] == ["s0", "s1", "s2"]
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(RunFolderBusy, match="another run"), lock(tmp_path):
+        pass
+
+    with lock(tmp_path):
+        pass
