@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from pydantic import Field, ValidationError, model_validator
 
@@ -27,7 +28,11 @@ __all__ = [
     "RunnerConfig",
     "SuiteConfig",
     "WeightsConfig",
+    "explain_validation",
+    "known_keys",
     "parse",
+    "register_defaults",
+    "template_file",
 ]
 
 
@@ -141,7 +146,7 @@ class LlamaCppConfig(Record):
     process: Literal["child", "inline"] = "child"
     """`child`: a managed process of its own, off the measuring clock's path. `inline`: inside the harness."""
     context_tokens: int | None = Field(default=None, ge=64)
-    """Per slot; None: the model's own."""
+    """Per slot; None: the model's own up to 32,768, halved until its cache fits a quarter of the free memory."""
     slots: int = Field(default=1, ge=1, le=256)
     threads: int | None = Field(default=None, ge=1)
     """None: the machine's physical cores that this process may use."""
@@ -339,7 +344,12 @@ def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str
     return found
 
 
-def model_defaults() -> dict[str, Any]:
+def register_defaults() -> None:
+    """Gives Hydra every key of a model with its default, so that any of them can be set without a `+`."""
+    ConfigStore.instance().store(group="defaults", name="model", node=_model_defaults())
+
+
+def _model_defaults() -> dict[str, Any]:
     """Every key of a model's configuration that has a default, as a plain mapping."""
     required = {name: "" for name, info in ModelConfig.model_fields.items() if info.is_required()}
     return ModelConfig.model_validate(required).model_dump(mode="json", exclude=set(required))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from harness.records import Protocol as ToolProtocol
 from harness.records import Reply, Sample, Score
-from harness.records.manifest import BackendFacts
+from harness.records.manifest import BackendFacts, WeightFacts
 
 __all__ = ["Backend", "Endpoint", "Scorer", "SuiteLoader"]
 
@@ -31,6 +31,13 @@ class Backend(Protocol):
     """How an endpoint is brought up and down."""
 
     name: str
+
+    def prepare(self) -> WeightFacts | None:
+        """Fetches and checks what serving needs; returns the weights that will answer, None where they are not ours.
+
+        Blocks. Raises AssetError if weights are missing or damaged.
+        """
+        ...
 
     def serve(self) -> AbstractAsyncContextManager[Endpoint]:
         """A context in which the endpoint answers; leaving it, also by an exception, takes the endpoint down.
