@@ -7,12 +7,11 @@ from importlib import import_module
 from typing import cast
 
 import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import model_defaults, parse
+from harness.config import parse, register_defaults
 from harness.errors import HarnessError
 from harness.explain import explain
 from harness.paths import conf_dir
@@ -24,11 +23,6 @@ INTERRUPTED = 130
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-
-def _register_defaults() -> None:
-    """Gives Hydra every key of a model with its default, so that any of them can be set without a `+`."""
-    ConfigStore.instance().store(group="defaults", name="model", node=model_defaults())
 
 
 _failed: list[int] = []
@@ -53,7 +47,7 @@ def main() -> None:
     A sweep runs all its jobs; its code is the worst of theirs.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    _register_defaults()
+    register_defaults()
     try:
         _compose()
     except KeyboardInterrupt:
