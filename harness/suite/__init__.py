@@ -1,0 +1,1 @@
+"""Suites: what is asked, and how it is read from its data."""
