@@ -1,12 +1,13 @@
 """Intervals for a success rate: exact where outcomes are yes or no, valid where they lie between."""
 
+from collections import Counter
 from collections.abc import Sequence
 from math import log
 
 from harness.errors import DataError
 from harness.records.summary import Interval
 
-__all__ = ["bounded_mean_interval", "clopper_pearson", "mean_interval", "wilson"]
+__all__ = ["bounded_mean_interval", "clopper_pearson", "effective_n", "korn_graubard", "mean_interval", "wilson"]
 
 
 def clopper_pearson(passes: int, n: int, level: float = 0.95) -> Interval:
@@ -71,15 +72,52 @@ def _kl(q: float, p: float) -> float:
     return left + right
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Interval for the mean of independent values in 0..1, exact if all are 0 or 1, else Hoeffding's; None for none.
+def korn_graubard(mean: float, n_effective: float, level: float = 0.95) -> Interval:
+    """Clopper–Pearson's interval at an effective sample size that need not be whole: for outcomes in clusters.
 
+    Source: Korn and Graubard 1998, Survey Methodology 24. Raises DataError unless n_effective >= 1 and 0 <= mean <= 1.
+    >>> interval, exact = korn_graubard(0.3, 10), clopper_pearson(3, 10)
+    >>> abs(interval.low - exact.low) < 1e-9, abs(interval.high - exact.high) < 1e-9
+    (True, True)
+    """
+    from scipy.stats import beta
+
+    if n_effective < 1 or not 0 <= mean <= 1:
+        raise DataError(f"an interval needs n >= 1 and 0 <= mean <= 1, not mean {mean} of n {n_effective}")
+    alpha, passes = (1 - level) / 2, mean * n_effective
+    low = 0.0 if passes <= 0 else float(beta.ppf(alpha, passes, n_effective - passes + 1))
+    high = 1.0 if passes >= n_effective else float(beta.ppf(1 - alpha, passes + 1, n_effective - passes))
+    return Interval(low=low, high=high, level=level, method="korn-graubard")
+
+
+def effective_n(sizes: Sequence[int]) -> float:
+    """Independent units that clusters of these sizes are worth if all members of one agree: (Σ m)² / Σ m².
+
+    The most cautious design effect (intracluster correlation 1). Source: Kish 1965, Survey Sampling, section 8.2.
+    >>> effective_n([1, 1, 1, 1]), effective_n([2, 2])
+    (4.0, 2.0)
+    """
+    return sum(sizes) ** 2 / sum(size * size for size in sizes)
+
+
+def mean_interval(values: Sequence[float], clusters: Sequence[object] = (), level: float = 0.95) -> Interval | None:
+    """Interval for the mean of values in 0..1; None for none.
+
+    Exact if all are 0 or 1 and independent; Korn and Graubard's if values of one cluster (same entry of `clusters`,
+    one a value; empty: all independent) hang together; Hoeffding's for values between 0 and 1.
     >>> mean_interval([1.0, 0.0, 1.0]).method
     'clopper-pearson'
+    >>> mean_interval([1.0, 0.0, 1.0], ["a", "a", "b"]).method
+    'korn-graubard'
     """
     n = len(values)
     if n == 0:
         return None
-    if all(value in (0.0, 1.0) for value in values):
-        return clopper_pearson(int(sum(values)), n, level)
-    return bounded_mean_interval(min(1.0, sum(values) / n), n, level)
+    mean = min(1.0, sum(values) / n)
+    sizes = list(Counter(clusters).values()) if clusters else [1] * n
+    n_effective = effective_n(sizes)
+    if not all(value in (0.0, 1.0) for value in values):
+        return bounded_mean_interval(mean, int(n_effective), level)
+    if n_effective < n:
+        return korn_graubard(mean, n_effective, level)
+    return clopper_pearson(int(sum(values)), n, level)

@@ -6,9 +6,11 @@ streams, without the product's code.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from queue import Queue
+from threading import Thread
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Server:
         first, *lines = head.split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        if not first.startswith("POST /v1/chat/completions"):
+        if not first.startswith("POST /v1/chat/completions "):
             listing = json.dumps({"object": "list", "data": [{"id": name} for name in self.models]}).encode()
             ok = first.startswith("GET /v1/models")
             status = b"200 OK" if ok else b"404 Not Found"
@@ -131,3 +133,26 @@ async def serve(
     async with listener:
         yield server
         listener.close()
+
+
+@contextmanager
+def serve_in_thread(
+    answer: Callable[[int, dict[str, object]], Sequence[Step]], models: tuple[str, ...] = ("test-model",)
+) -> Iterator[Server]:
+    """The same server on a thread of its own, for callers that run an event loop of theirs or none."""
+    ready: Queue[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
+
+    async def main() -> None:
+        end = asyncio.Event()
+        async with serve(answer, models) as server:
+            ready.put((server, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    thread = Thread(target=asyncio.run, args=(main(),), daemon=True)
+    thread.start()
+    server, loop, end = ready.get(timeout=10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(timeout=10)

@@ -1,0 +1,1 @@
+"""Putting samples to a model: concurrency, retries, journal, resume, summary."""

@@ -1,0 +1,95 @@
+"""From totals to the summary: every figure with its interval, null where nothing was measured."""
+
+from statistics import fmean
+
+from harness.config import RunConfig
+from harness.cost import cost_basis, machine_usd_per_hour
+from harness.measure import quantiles
+from harness.records.manifest import Manifest
+from harness.records.summary import CategorySummary, Interval, Summary
+from harness.runner.tally import Doubles, Tally
+from harness.stats.proportion import mean_interval
+
+__all__ = ["summarise"]
+
+
+def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str) -> Summary:
+    """The summary of a run, finished or not. Intervals take trials of a sample and samples of a session together."""
+    by_sample = {name: fmean(values) for category in tally.values.values() for name, values in category.items()}
+    cost = _cost_usd(tally, manifest, config)
+    weights = manifest.backend.weights if manifest.backend else None
+    wall_s = manifest.wall_s or None
+    return Summary(
+        run=manifest.run,
+        suite=manifest.suite,
+        suite_hash=manifest.suite_hash,
+        model=manifest.model,
+        model_title=title,
+        protocol=manifest.protocol,
+        backend=manifest.backend.name if manifest.backend else config.backend.name,
+        quantization=weights.quantization if weights else None,
+        trials=config.run.trials,
+        started_at=manifest.started_at,
+        wall_s=wall_s,
+        complete=tally.n_finished == n_planned,
+        n_planned=n_planned,
+        n_samples=len(by_sample),
+        n_scored=tally.n_scored,
+        n_failed=tally.n_failed,
+        n_model_failures=tally.n_model_failures,
+        n_not_run=n_planned - tally.n_finished,
+        accuracy=tally.value_sum / tally.n_scored if tally.n_scored else None,
+        accuracy_interval=_interval(tally, by_sample),
+        by_category={name: _category(tally, name) for name in sorted(tally.seen)},
+        misses=dict(tally.misses.most_common()),
+        failures=dict(tally.failures.most_common()),
+        decisions=tally.decision_table(),
+        ttft_s=quantiles(tally.ttft),
+        tpot_s=quantiles(tally.tpot),
+        tpot_with_first_s=quantiles(tally.tpot_with_first),
+        e2e_s=quantiles(tally.e2e),
+        output_tokens_per_s=_median(tally.decode_rate),
+        system_tokens_per_s=tally.output_tokens / wall_s if tally.output_tokens is not None and wall_s else None,
+        prompt_tokens=tally.prompt_tokens,
+        cached_tokens=tally.cached_tokens,
+        output_tokens=tally.output_tokens,
+        cost_usd=cost,
+        cost_usd_per_sample=cost / tally.n_finished if cost is not None and tally.n_finished else None,
+        cost_usd_per_success=cost / tally.value_sum if cost is not None and tally.value_sum > 0 else None,
+        cost_basis=cost_basis(config.model.price, config.hardware) if cost is not None else None,
+        warnings=manifest.warnings,
+    )
+
+
+def _interval(tally: Tally, by_sample: dict[str, float]) -> Interval | None:
+    """Interval of the mean over samples, those of one session taken together."""
+    clusters = [tally.sessions.get(name, name) for name in by_sample] if tally.sessions else []
+    return mean_interval(list(by_sample.values()), clusters)
+
+
+def _median(values: Doubles) -> float | None:
+    found = quantiles(values)
+    return None if found is None else found.p50
+
+
+def _category(tally: Tally, name: str) -> CategorySummary:
+    values = tally.values.get(name, {})
+    means = {sample: fmean(trials) for sample, trials in values.items()}
+    scored = sum(len(trials) for trials in values.values())
+    total = sum(sum(trials) for trials in values.values())
+    return CategorySummary(
+        n_samples=len(means),
+        n_scored=scored,
+        accuracy=total / scored if scored else None,
+        interval=_interval(tally, means),
+    )
+
+
+def _cost_usd(tally: Tally, manifest: Manifest, config: RunConfig) -> float | None:
+    """Hosted: the sum over attempts, if each has a cost. Local: busy time × the machine's hour."""
+    if config.model.price is not None:
+        return tally.cost_usd if tally.uncosted == 0 else None
+    hourly = machine_usd_per_hour(config.hardware)
+    if config.model.hosted or hourly is None or not manifest.wall_s:
+        return None
+    return manifest.wall_s / 3600 * hourly

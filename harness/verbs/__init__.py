@@ -1,0 +1,1 @@
+"""One short file a verb: read files, call pure code, write files."""
