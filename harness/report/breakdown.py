@@ -1,0 +1,144 @@
+"""Where the points of each run went: by class of miss and by category."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records import MissClass, Protocol
+from harness.report.formats import counted, share_text
+from harness.report.pairs import Pair
+from harness.report.view import RunView
+
+__all__ = ["MISSES", "Bar", "HeatCell", "HeatMap", "Segment", "heat_map", "miss_bars", "pair_segments"]
+
+MISSES: dict[MissClass, tuple[str, str, str]] = {
+    "transport": ("transport", "access", "no reply came back"),
+    "context_overflow": ("context overflow", "access", "the prompt does not fit into the context"),
+    "length": ("cut off", "access", "the reply ran into the token limit"),
+    "decode": ("not decodable", "format", "the reply cannot be read as calls"),
+    "schema": ("against the schema", "format", "the call does not fit the tool's schema"),
+    "should_have_called": ("stayed silent", "decision", "a call was wanted, none was made"),
+    "should_not_have_called": ("called needlessly", "decision", "no call was wanted, one was made"),
+    "wrong_tool": ("wrong tool", "tool", "another tool was called than the right one"),
+    "wrong_count": ("wrong number", "tool", "too many or too few calls"),
+    "missing_argument": ("argument missing", "argument", "a required argument was left out"),
+    "extra_argument": ("argument invented", "argument", "an argument that the tool does not have"),
+    "wrong_value": ("wrong value", "value", "the right argument with a wrong value"),
+}
+"""Label, stage and meaning of each class, in the order of the waterfall."""
+
+_TEXT_FROM = 3.2
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar; `start` and `width` in per cent of the bar."""
+
+    key: str
+    label: str
+    count: int
+    start: float
+    width: float
+
+    @property
+    def middle(self) -> float:
+        """Where its number stands, in per cent."""
+        return self.start + self.width / 2
+
+    @property
+    def roomy(self) -> bool:
+        """Whether its number fits into it."""
+        return self.width >= _TEXT_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """All attempts of one run."""
+
+    run: str
+    title: str
+    protocol: Protocol
+    n: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """The bar in words."""
+        return ", ".join(f"{segment.label} {segment.count}" for segment in self.segments)
+
+
+def _segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
+    total = sum(count for _, _, count in parts)
+    found, start = [], 0.0
+    for key, label, count in parts:
+        if count:
+            width = 100 * count / total
+            found.append(Segment(key, label, count, start, width))
+            start += width
+    return tuple(found)
+
+
+def miss_bars(runs: Sequence[RunView]) -> list[Bar]:
+    """One bar a run: exact first, then the misses in the order of the waterfall, then what was not scored."""
+    found = []
+    for run in runs:
+        summary = run.summary
+        missed = [(key, MISSES[key][0], summary.misses.get(key, 0)) for key in MISSES]
+        exact = summary.n_scored - sum(count for _, _, count in missed)
+        parts = [("exact", "exact", exact), *missed, ("unscored", "not scored", summary.n_failed)]
+        n = summary.n_scored + summary.n_failed
+        if n:
+            found.append(Bar(run.id, run.title, summary.protocol, n, _segments(parts)))
+    return found
+
+
+def pair_segments(pair: Pair) -> tuple[Segment, ...]:
+    """How the shared samples of a pair moved, as parts of a bar."""
+    return _segments(
+        [
+            ("both", "exact either way", pair.both),
+            ("gained", f"exact only {pair.after.summary.protocol}", pair.gained),
+            ("lost", f"exact only {pair.before.summary.protocol}", pair.lost),
+            ("neither", "exact in neither", pair.neither),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """Accuracy of one run in one category; None where nothing was scored."""
+
+    run: str
+    category: str
+    accuracy: float | None
+    n: int
+    note: str
+
+    @property
+    def step(self) -> int:
+        """Shade 0..10."""
+        return 0 if self.accuracy is None else round(self.accuracy * 10)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Categories down, runs across."""
+
+    runs: tuple[RunView, ...]
+    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+
+
+def heat_map(runs: Sequence[RunView]) -> HeatMap:
+    """The accuracy of each run in each category that any of them has, in the order that the runs name them."""
+    categories = list(dict.fromkeys(name for run in runs for name in run.summary.by_category))
+    return HeatMap(tuple(runs), tuple((name, tuple(_heat_cell(run, name) for run in runs)) for name in categories))
+
+
+def _heat_cell(run: RunView, category: str) -> HeatCell:
+    found = run.summary.by_category.get(category)
+    if found is None or found.accuracy is None:
+        return HeatCell(run.id, category, None, 0, "nothing scored")
+    note = counted(found.n_scored, "scored attempt")
+    if found.interval:
+        interval = share_text(found.interval.low, found.interval.high)
+        note += f", {found.interval.level * 100:g} % interval {interval}"
+    return HeatCell(run.id, category, found.accuracy, found.n_scored, note)

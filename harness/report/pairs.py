@@ -1,0 +1,119 @@
+"""What a protocol changes for one model, told on the samples that both runs answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records import Protocol
+from harness.report.formats import counted
+from harness.report.view import RunView
+
+__all__ = ["Pair", "pair_up"]
+
+_STEPS: tuple[tuple[Protocol, Protocol], ...] = (
+    ("prompted", "constrained"),
+    ("native", "constrained"),
+    ("prompted", "native"),
+)
+_MOST = 0.5
+"""Share of the lost points that must come back before the loss is called one of format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs of one model on one suite, sample by sample: `before` and `after` a change of protocol."""
+
+    before: RunView
+    after: RunView
+    n: int
+    """Samples scored in both runs."""
+    both: int
+    """Exact in both."""
+    gained: int
+    """Exact only after the change."""
+    lost: int
+    """Exact only before the change."""
+    neither: int
+    """Exact in neither."""
+    points_lost: float
+    """What the run before misses, in points: 100 × mean of 1 − value."""
+    points_back: float
+    """How much of it returns: 100 × mean gain over the samples that gained."""
+    points_gone: float
+    """What goes missing instead: 100 × mean loss over the samples that lost."""
+
+    @property
+    def share_back(self) -> float | None:
+        """Net share of the lost points that return, negative if the change harms; None if none were lost."""
+        return (self.points_back - self.points_gone) / self.points_lost if self.points_lost else None
+
+    @property
+    def mostly_format(self) -> bool:
+        """Whether more than half of what is lost in free text comes back under a grammar."""
+        back = self.share_back
+        return self.after.summary.protocol == "constrained" and back is not None and back > _MOST
+
+    @property
+    def sentence(self) -> str:
+        """The change in points, as one sentence."""
+        where = {"prompted": "when prompted", "native": "with native calls", "constrained": "under a grammar"}
+        before, after = where[self.before.summary.protocol], where[self.after.summary.protocol]
+        if self.points_lost == 0:
+            return f"Nothing is lost {before}: there is nothing for the other protocol to bring back."
+        gone = f"; {_points(self.points_gone)} go missing that were there before" if self.points_gone else ""
+        returned = "none returns" if self.points_back == 0 else f"{_points(self.points_back)} return"
+        return f"Of {_points(self.points_lost)} points lost {before}, {returned} {after}{gone}."
+
+    @property
+    def meaning(self) -> str:
+        """What the change says about the model, no more than the counts carry."""
+        n = counted(self.n, "shared sample")
+        counts = f"{self.gained} samples became exact, {self.lost} ceased to be, of {n}."
+        back = self.share_back
+        if back is None or self.after.summary.protocol != "constrained":
+            return counts
+        if self.gained + self.lost == 0:
+            return f"{counts} The grammar changes nothing here: what is missing is not format."
+        if back > _MOST:
+            return f"{counts} Most of the loss is format, which a grammar or a little tuning repairs."
+        if back <= 0:
+            return f"{counts} On balance the grammar brings nothing back: what is missing is not format."
+        return f"{counts} Part of the loss is format; the larger part stays under the grammar."
+
+
+def _points(value: float) -> str:
+    return f"{value:.0f}" if value >= 1 else f"{value:.1f}"
+
+
+def pair_up(runs: Sequence[RunView]) -> list[Pair]:
+    """The pairs of runs that differ in their protocol only and share scored samples, in the order of the runs."""
+    found = []
+    for step_before, step_after in _STEPS:
+        for before in runs:
+            for after in runs:
+                protocols = (before.summary.protocol, after.summary.protocol)
+                same = before.model_key == after.model_key and before.suite_key == after.suite_key
+                if same and protocols == (step_before, step_after):
+                    pair = _pair(before, after)
+                    found += [pair] if pair is not None else []
+    return found
+
+
+def _pair(before: RunView, after: RunView) -> Pair | None:
+    first, second = before.sample_values(), after.sample_values()
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return None
+    values = [(first[sample], second[sample]) for sample in shared]
+    n = len(values)
+    return Pair(
+        before=before,
+        after=after,
+        n=n,
+        both=sum(x == 1 and y == 1 for x, y in values),
+        gained=sum(x < 1 and y == 1 for x, y in values),
+        lost=sum(x == 1 and y < 1 for x, y in values),
+        neither=sum(x < 1 and y < 1 for x, y in values),
+        points_lost=100 * sum(1 - x for x, _ in values) / n,
+        points_back=100 * sum(max(0.0, y - x) for x, y in values) / n,
+        points_gone=100 * sum(max(0.0, x - y) for x, y in values) / n,
+    )

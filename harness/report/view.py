@@ -1,0 +1,103 @@
+"""What a page is made of: finished runs as they were read, and which of them count."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.records import Attempt, Sample, Score
+from harness.records.manifest import Manifest
+from harness.records.summary import Summary
+
+__all__ = ["RunView", "SuiteKey", "latest", "suites"]
+
+SuiteKey = tuple[str, str]
+"""Name and hash of a suite: accuracies are compared within one key only."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run folder, read: the numbers, and the lines that they were computed from."""
+
+    manifest: Manifest
+    summary: Summary
+    samples: tuple[Sample, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    scores: tuple[Score, ...] = ()
+    by_key: dict[str, Score] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_key", {f"{score.sample}#{score.trial}": score for score in self.scores})
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        summary: Summary,
+        samples: Iterable[Sample] = (),
+        attempts: Iterable[Attempt] = (),
+        scores: Iterable[Score] = (),
+    ) -> "RunView":
+        """A view from whatever yields the records; the iterables are read once."""
+        return cls(manifest, summary, tuple(samples), tuple(attempts), tuple(scores))
+
+    @property
+    def id(self) -> str:
+        """Name of the run folder."""
+        return self.summary.run
+
+    @property
+    def title(self) -> str:
+        """Model as people call it."""
+        return self.summary.model_title or self.summary.model
+
+    @property
+    def suite_key(self) -> SuiteKey:
+        """What the accuracy may be compared within."""
+        return (self.summary.suite, self.summary.suite_hash)
+
+    @property
+    def model_key(self) -> tuple[str, str, str | None]:
+        """What two runs must share to differ by their protocol only."""
+        return (self.summary.model, self.summary.backend, self.summary.quantization)
+
+    def sample_values(self) -> dict[str, float]:
+        """Mean value over the scored trials of each sample."""
+        found: dict[str, list[float]] = defaultdict(list)
+        for score in self.scores:
+            if score.value is not None:
+                found[score.sample].append(score.value)
+        return {sample: sum(values) / len(values) for sample, values in found.items()}
+
+    def exact(self) -> int | None:
+        """Number of scored attempts worth exactly 1; None if the lines were not kept."""
+        values = [score.value for score in self.scores if score.value is not None]
+        return sum(value == 1 for value in values) if values else None
+
+
+def latest(runs: Iterable[RunView]) -> tuple[list[RunView], list[RunView]]:
+    """Two lists: of each model × protocol × suite the run that counts, and the ones it replaces.
+
+    A complete run counts before an unfinished one, then the later before the earlier.
+    """
+    groups: dict[tuple[object, ...], list[RunView]] = defaultdict(list)
+    for run in runs:
+        groups[(run.suite_key, run.model_key, run.summary.protocol)].append(run)
+    current: list[RunView] = []
+    older: list[RunView] = []
+    for group in groups.values():
+        group.sort(key=lambda run: (run.summary.complete, run.summary.started_at, run.id), reverse=True)
+        current.append(group[0])
+        older.extend(group[1:])
+    return current, older
+
+
+def suites(runs: Sequence[RunView]) -> list[list[RunView]]:
+    """The runs grouped by what may be compared: the suite with most samples first, the best run of each first."""
+    groups: dict[SuiteKey, list[RunView]] = defaultdict(list)
+    for run in runs:
+        groups[run.suite_key].append(run)
+    for group in groups.values():
+        group.sort(
+            key=lambda run: (-1.0 if run.summary.accuracy is None else run.summary.accuracy, run.id), reverse=True
+        )
+    return sorted(groups.values(), key=lambda group: (-group[0].summary.n_planned, -len(group), group[0].suite_key))
