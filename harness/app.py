@@ -1,12 +1,14 @@
 """The command line: Hydra composes, `harness.config` checks, a verb works; errors become one line and an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -26,19 +28,42 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 _failed: list[int] = []
+_side_by_side: list[str] = []
+_MODELS = re.compile(r"model=\[(.*)\]")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _compose(conf: DictConfig) -> None:
     try:
-        config = parse(conf)
-        verb = cast(Callable[[object], None], import_module(f"harness.verbs.{config.do}").main)
-        verb(config)
+        configs = [parse(one) for one in _each_model(conf)]
+        verb = cast(Callable[[object], None], import_module(f"harness.verbs.{configs[0].do}").main)
+        verb(configs)
     except (
         HarnessError
     ) as error:  # kept for `main`: raised, Hydra would print its own line and end a sweep's other jobs
         _say(str(error))
         _failed.append(error.exit_code)
+
+
+def _each_model(conf: DictConfig) -> list[DictConfig]:
+    """The configuration of each model of `model=[a,b]`, run side by side; one for a single model."""
+    if not _side_by_side:
+        return [conf]
+    overrides = [one for one in HydraConfig.get().overrides.task if not one.startswith("model=")]
+    return [hydra.compose("config", overrides=[*overrides, f"model={model}"]) for model in _side_by_side]
+
+
+def _take_models(argv: list[str]) -> list[str]:
+    """The command line with `model=[a,b]` as `model=a`, the list kept aside: Hydra would merge the two into one."""
+    taken = []
+    for word in argv:
+        match = _MODELS.fullmatch(word)
+        if match is None:
+            taken.append(word)
+            continue
+        _side_by_side[:] = [name.strip(" '\"") for name in match[1].split(",") if name.strip()]
+        taken.append(f"model={_side_by_side[0]}" if _side_by_side else word)
+    return taken
 
 
 def main() -> None:
@@ -48,6 +73,7 @@ def main() -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_defaults()
+    sys.argv[1:] = _take_models(sys.argv[1:])
     try:
         _compose()
     except KeyboardInterrupt:

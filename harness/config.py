@@ -12,7 +12,9 @@ from harness.records import Protocol, Record
 from harness.records.asset import AssetSpec
 
 __all__ = [
+    "ArrivalConfig",
     "BackendConfig",
+    "BudgetConfig",
     "EndpointConfig",
     "FetchConfig",
     "GenerationConfig",
@@ -59,7 +61,7 @@ class PromptConfig(Record):
     """How tools are written into the prompt of the protocols `prompted` and `constrained`."""
 
     style: Literal["signature", "json"] = "signature"
-    examples: int = Field(default=0, ge=0, le=8)
+    examples: int = Field(default=0, ge=0, le=3)
     """In-context examples put before the question."""
 
 
@@ -202,11 +204,44 @@ class SuiteConfig(Record):
     seed: int = 0
 
 
+class ArrivalConfig(Record):
+    """When requests are sent: closed loop, or open loop at times that do not wait for the server."""
+
+    kind: Literal["closed", "poisson", "constant", "log"] = "closed"
+    """`closed`: `concurrency` at once. `poisson`, `constant`: at `rate_per_s`. `log`: at the samples' own times."""
+    rate_per_s: float | None = Field(default=None, gt=0)
+    speedup: float = Field(default=1.0, gt=0)
+    """For `log`: 10 plays an hour of traffic in six minutes."""
+    max_in_flight: int = Field(default=1024, ge=1, le=65536)
+    """Bound on open-loop requests at once; what it holds back still counts from the time it was due."""
+
+    @model_validator(mode="after")
+    def _rate_where_needed(self) -> "ArrivalConfig":
+        if self.kind in {"poisson", "constant"} and self.rate_per_s is None:
+            msg = f"{self.kind} arrivals need a rate; add run.arrival.rate_per_s=2"
+            raise ValueError(msg)
+        return self
+
+
+class BudgetConfig(Record):
+    """What one sitting may use up (null: no limit). Then the run ends in order, and the same command goes on."""
+
+    calls: int | None = Field(default=None, ge=1)
+    """Requests, retries among them."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Prompt and output tokens."""
+    usd: float | None = Field(default=None, gt=0)
+    """Of hosted models with a price."""
+    minutes: float | None = Field(default=None, gt=0)
+
+
 class RunnerConfig(Record):
     """How the suite is put to the model."""
 
     concurrency: int = Field(default=1, ge=1, le=4096)
-    """Requests in flight at once."""
+    """Requests in flight at once, in closed loop."""
+    arrival: ArrivalConfig = ArrivalConfig()
+    budget: BudgetConfig = BudgetConfig()
     trials: int = Field(default=1, ge=1)
     warmup: int = Field(default=1, ge=0)
     """Requests before the clock counts; not recorded."""

@@ -55,7 +55,7 @@ class Manifest(Record):
     schema_version: Literal[1] = 1
     run: str
     job: str
-    """Shared by the runs that were executed together."""
+    """Shared by the runs that were executed together, their attempts in turn (ABBA)."""
     started_at: str
     ended_at: str | None = None
     harness_version: str
@@ -78,5 +78,6 @@ class Manifest(Record):
     """How often the run was started or resumed."""
     wall_s: float = 0.0
     """Measured wall-clock seconds over all sittings."""
-    status: Literal["running", "interrupted", "complete", "failed"] = "running"
+    status: Literal["running", "interrupted", "stopped", "complete", "failed"] = "running"
+    """`stopped`: a budget was spent. Only `complete` is not resumed."""
     warnings: tuple[str, ...] = ()

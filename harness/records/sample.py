@@ -81,4 +81,6 @@ class Sample(Record):
     tools: tuple[Tool, ...] = ()
     target: ToolTarget
     scorer: str
+    arrival_s: float | None = None
+    """When the logged call came, in seconds on the log's own clock; None where no log is behind the sample."""
     split: Literal["train", "calibration", "test"] = "test"

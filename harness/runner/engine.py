@@ -1,57 +1,53 @@
-"""The measuring loop: N attempts in flight, each with deadline, retries and a journal line before it counts."""
+"""The measuring loop: attempts in flight on one event loop, closed or open, every outcome recorded before it counts."""
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
 
 import orjson
 
-from harness.backends.blame import RETRYABLE
 from harness.backends.client import ChatClient
-from harness.backends.stream import Reading, read_exchange
-from harness.config import ModelConfig, RunnerConfig
-from harness.cost import hosted_cost_usd
+from harness.backends.stream import read_exchange
+from harness.config import ArrivalConfig, ModelConfig, RunnerConfig
 from harness.errors import BackendError
-from harness.protocols import Endpoint, Scorer
-from harness.records import Attempt, Failure, FailureKind, MissClass, Sample, Score, Usage
-from harness.runner.request import request_body
+from harness.protocols import Endpoint
+from harness.records import Attempt, Sample
+from harness.runner.attempt import Asker
+from harness.runner.guard import FATAL, Budget, Guard
 
-__all__ = ["FATAL", "Lane", "Stopwatch", "Work", "judge", "run_lane"]
-
-FATAL: frozenset[FailureKind] = frozenset({"auth", "not_found", "dns", "tls"})
-"""What no later attempt can be spared: the run stops at once."""
-_WINDOW = 20
-_BACKOFF_S, _BACKOFF_MAX_S = 0.5, 30.0
+__all__ = ["Lane", "Stopwatch", "Work", "run_lanes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One attempt to be made."""
+    """One attempt to be made: by which lane, and when (seconds after the start; None: as soon as there is room)."""
 
+    lane: int
     sample: Sample
     trial: int
+    due_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One model behind one endpoint, with how it is asked, judged and recorded."""
+    """One model behind one endpoint, with how it is asked and where its outcomes go."""
 
     model: ModelConfig
     endpoint: Endpoint
-    scorer: Scorer
     settings: RunnerConfig
-    record: Callable[[Sample, Attempt, Score], None]
-    """Called once for each finished attempt; journals first, then counts."""
+    record: Callable[[Sample, Attempt], None]
+    """Called once for each finished attempt: journals first, then counts."""
 
 
 class Stopwatch:
-    """Wall-clock seconds since `start`, 0 before it."""
+    """Wall-clock seconds since `start`, 0 before it, and each lane's share of them."""
 
     def __init__(self) -> None:
         self._started: float | None = None
+        self._busy: dict[int, float] = {}
 
     def start(self) -> None:
         """Starts the watch."""
@@ -62,146 +58,120 @@ class Stopwatch:
         """Seconds since the start."""
         return 0.0 if self._started is None else time.perf_counter() - self._started
 
+    def busy(self, lane: int, seconds: float) -> None:
+        """Notes the seconds that an attempt of a lane took."""
+        self._busy[lane] = self._busy.get(lane, 0.0) + seconds
 
-async def run_lane(lane: Lane, work: Iterator[Work], clock: Stopwatch) -> None:
-    """Makes every attempt of `work`, `settings.concurrency` at a time. The clock starts after the warm-up.
+    def share_of(self, lane: int) -> float:
+        """Seconds that fall to a lane: all of them for a single one, else in proportion to its attempts' time."""
+        total = sum(self._busy.values())
+        return self.seconds * self._busy.get(lane, 0.0) / total if total > 0 else 0.0
 
-    Raises BackendError when going on is pointless: the endpoint refuses, or most of the latest attempts were lost.
-    Cancelling it loses no finished attempt.
+
+async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clock: Stopwatch) -> str | None:
+    """Makes the attempts of `work`; returns which budget ended it early, None if all were made.
+
+    Settings are those of the first lane. The clock starts after every lane's warm-up. Raises BackendError when going on
+    is pointless: an endpoint refuses, or most of the latest attempts were lost. Cancelling loses no finished attempt.
     """
-    concurrency = lane.settings.concurrency
-    guard = _Guard(lane.settings.max_failed_frac)
-    async with ChatClient(lane.endpoint, concurrency=concurrency) as client:
-        await _warm_up(lane, client)
+    settings = lanes[0].settings
+    async with AsyncExitStack() as stack:
+        askers = []
+        for number, lane in enumerate(lanes):
+            limit = max(settings.concurrency, settings.arrival.max_in_flight if _is_open(settings.arrival) else 1)
+            client = await stack.enter_async_context(ChatClient(lane.endpoint, concurrency=limit))
+            await _warm_up(lane, client)
+            askers.append(Asker(lane.model, lane.endpoint, settings, client, Random(number)))
+        loop = _Loop(lanes, askers, budget, clock)
         clock.start()
         try:
-            async with asyncio.TaskGroup() as group:
-                for worker in range(concurrency):
-                    group.create_task(_work(lane, client, work, guard, Random(worker)))
+            if _is_open(settings.arrival):
+                await loop.open(work, settings.arrival.max_in_flight)
+            else:
+                await loop.closed(work, settings.concurrency)
         except* BackendError as errors:
-            raise errors.exceptions[0] from None
+            raise _first(errors) from None
+    return loop.stopped
 
 
-class _Guard:
-    """Stops a run whose infrastructure is evidently gone."""
-
-    def __init__(self, max_failed_frac: float) -> None:
-        self._max = max_failed_frac
-        self._latest: deque[Failure | None] = deque(maxlen=_WINDOW)
-
-    def check(self, failure: Failure | None) -> None:
-        """Notes an outcome. Raises BackendError on a fatal failure, or when too many of the latest were lost."""
-        if failure is not None and failure.boundary == "harness":
-            raise BackendError(f"the request was wrong, which is the harness's own fault: {failure.message}")
-        lost = failure is not None and failure.boundary == "infrastructure"
-        self._latest.append(failure if lost else None)
-        if failure is not None and lost and failure.kind in FATAL:
-            raise BackendError(f"the endpoint cannot be used ({failure.kind}): {failure.message}")
-        n_lost = sum(one is not None for one in self._latest)
-        if failure is not None and len(self._latest) == _WINDOW and n_lost > self._max * _WINDOW:
-            raise BackendError(
-                f"{n_lost} of the last {_WINDOW} attempts were lost, the last to {failure.kind}: {failure.message}; "
-                "mend the endpoint, then run the same command again to go on where it stopped"
-            )
+def _is_open(arrival: ArrivalConfig) -> bool:
+    return arrival.kind != "closed"
 
 
-async def _work(lane: Lane, client: ChatClient, work: Iterator[Work], guard: _Guard, rng: Random) -> None:
-    for item in work:
-        attempt = await _attempt(lane, client, item, rng)
+def _first(errors: BaseExceptionGroup[BackendError]) -> BackendError:
+    found = errors.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+class _Loop:
+    """The two ways to keep attempts in flight."""
+
+    def __init__(self, lanes: list[Lane], askers: list[Asker], budget: Budget, clock: Stopwatch) -> None:
+        self._lanes, self._askers, self._budget, self._clock = lanes, askers, budget, clock
+        self._guards = [Guard(lane.settings.max_failed_frac) for lane in lanes]
+        self.stopped: str | None = None
+
+    async def closed(self, work: Iterator[Work], concurrency: int) -> None:
+        """`concurrency` attempts at once, the next one as soon as one ends."""
+
+        async def worker() -> None:
+            for item in self._within_budget(work):
+                await self._one(item, None)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(worker())
+
+    async def open(self, work: Iterator[Work], max_in_flight: int) -> None:
+        """Each attempt at its own time, however slow the server is, up to a bound on what is in flight at once.
+
+        Where the bound holds a request back, its latency still counts from the time it was due.
+        """
+        room = asyncio.Semaphore(max_in_flight)
+        start_ns = time.perf_counter_ns()
+
+        async def one(item: Work, due_ns: int) -> None:
+            try:
+                await self._one(item, due_ns)
+            finally:
+                room.release()
+
+        async with asyncio.TaskGroup() as group:
+            for item in self._within_budget(work):
+                due_ns = start_ns + round((item.due_s or 0.0) * 1e9)
+                await asyncio.sleep(max(0.0, (due_ns - time.perf_counter_ns()) / 1e9))
+                await room.acquire()
+                group.create_task(one(item, due_ns))
+
+    def _within_budget(self, work: Iterator[Work]) -> Iterator[Work]:
+        for item in work:
+            self.stopped = self.stopped or self._budget.spent()
+            if self.stopped is not None:
+                return
+            self._budget.sent()
+            yield item
+
+    async def _one(self, item: Work, due_ns: int | None) -> None:
+        began = time.perf_counter()
+        attempt = await self._askers[item.lane].ask(item.sample, item.trial, due_ns)
+        self._clock.busy(item.lane, time.perf_counter() - began)
         if attempt.failure is None or attempt.failure.boundary != "harness":
-            lane.record(item.sample, attempt, judge(lane.scorer, item.sample, attempt))
-        guard.check(attempt.failure)
-
-
-async def _attempt(lane: Lane, client: ChatClient, item: Work, rng: Random) -> Attempt:
-    settings = lane.settings
-    seed = settings.seed + item.trial
-    body = request_body(item.sample, lane.model, lane.endpoint, seed)
-
-    async def once() -> Reading:
-        return read_exchange(await client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s))
-
-    reading, failed = await _with_retries(once, settings.retries, rng)
-    return Attempt(
-        sample=item.sample.id,
-        model=lane.model.name,
-        protocol=lane.model.protocol,
-        trial=item.trial,
-        backend=lane.endpoint.facts.name,
-        seed=seed if lane.model.generation.send_seed else None,
-        reply=reading.reply,
-        timing=reading.timing,
-        usage=reading.usage,
-        server=reading.server,
-        cost_usd=_cost(lane.model, reading.usage),
-        failure=reading.failure,
-        tries=len(failed) + 1,
-        failed_tries=tuple(failed),
-    )
-
-
-async def _with_retries(
-    once: Callable[[], Awaitable[Reading]], retries: int, rng: Random
-) -> tuple[Reading, list[Failure]]:
-    """The last reading and the failures before it. Only infrastructure failures that may pass are tried again."""
-    failed: list[Failure] = []
-    while True:
-        reading = await once()
-        failure = reading.failure
-        if failure is None or failure.boundary != "infrastructure" or failure.kind not in RETRYABLE:
-            return reading, failed
-        if len(failed) >= retries:
-            return reading, failed
-        failed.append(failure)
-        await asyncio.sleep(_pause_s(len(failed), failure.retry_after_s, rng))
-
-
-def _pause_s(failures: int, retry_after_s: float | None, rng: Random) -> float:
-    """Seconds to wait: what the server asked for, or full jitter under a doubling ceiling."""
-    ceiling = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (failures - 1))
-    jitter = rng.uniform(0.0, ceiling)
-    return jitter if retry_after_s is None else retry_after_s + jitter * 0.1
-
-
-def judge(scorer: Scorer, sample: Sample, attempt: Attempt) -> Score:
-    """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict."""
-    failure = attempt.failure
-    if failure is None and attempt.reply is not None:
-        return scorer.score(sample, attempt.reply, attempt.protocol, attempt.trial)
-    assert failure is not None
-    model = failure.boundary == "model"
-    return Score(
-        sample=sample.id,
-        category=sample.category,
-        trial=attempt.trial,
-        scorer=scorer.name,
-        value=0.0 if model else None,
-        miss=_MISSES.get(failure.kind, "decode") if model else "transport",
-        boundary=failure.boundary,
-        why=failure.message,
-    )
-
-
-_MISSES: dict[FailureKind, MissClass] = {"context_overflow": "context_overflow"}
-
-
-def _cost(model: ModelConfig, usage: Usage) -> float | None:
-    return None if model.price is None else hosted_cost_usd(usage, model.price)
+            self._lanes[item.lane].record(item.sample, attempt)
+        self._budget.ended(attempt)
+        self._guards[item.lane].check(attempt.failure)
 
 
 async def _warm_up(lane: Lane, client: ChatClient) -> None:
     """A few short requests that are not recorded. A refusal here is the run's refusal."""
-    body = orjson.dumps(
-        {
-            "model": lane.endpoint.model,
-            "messages": [{"role": "user", "content": "Say OK."}],
-            "stream": True,
-            lane.model.generation.max_tokens_field: 8,
-        }
-        | lane.endpoint.extra_body
-    )
+    fields: dict[str, object] = {
+        "model": lane.endpoint.model,
+        "messages": [{"role": "user", "content": "Say OK."}],
+        "stream": True,
+        lane.model.generation.max_tokens_field: 8,
+    }
+    body = orjson.dumps(fields | lane.endpoint.extra_body)
     for _ in range(lane.settings.warmup):
         exchange = await client.stream(body, deadline_s=lane.settings.deadline_s, stall_s=lane.settings.stall_s)
         failure = read_exchange(exchange).failure
-        if failure is not None and failure.boundary == "infrastructure" and failure.kind in FATAL | {"connect"}:
+        if failure is not None and failure.kind in FATAL | {"connect"}:
             raise BackendError(f"the endpoint does not answer ({failure.kind}): {failure.message}")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Literal, Protocol, Self
 
 from rich.console import Console
@@ -19,7 +20,7 @@ _PLAIN_EVERY_S = 15.0
 class Progress(Protocol):
     """What a run tells while it goes on. Use as a context."""
 
-    def update(self, tally: Tally) -> None:
+    def update(self) -> None:
         """Called after each finished attempt."""
         ...
 
@@ -28,39 +29,44 @@ class Progress(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-def make_progress(mode: Mode, title: str, n_planned: int, n_before: int) -> Progress:
-    """The progress display for a mode; `auto` is live on a terminal and plain elsewhere."""
+def make_progress(mode: Mode, title: str, tallies: Sequence[Tally], n_planned: int) -> Progress:
+    """The display of runs that go on together; mode `auto` is live on a terminal and plain lines elsewhere."""
     if mode == "off":
         return _Silent()
+    line = _Line(title, tallies, n_planned)
     console = Console(stderr=True)
-    if mode == "auto" and console.is_terminal:
-        return _Live(console, title, n_planned, n_before)
-    return _Plain(title, n_planned, n_before)
+    return _Live(console, line) if mode == "auto" and console.is_terminal else _Plain(line)
 
 
 class _Line:
     """The words of a progress line."""
 
-    def __init__(self, title: str, n_planned: int, n_before: int) -> None:
-        self._title, self._planned, self._before = title, n_planned, n_before
+    def __init__(self, title: str, tallies: Sequence[Tally], n_planned: int) -> None:
+        self._title, self._tallies, self._planned = title, tallies, n_planned
+        self._before = sum(tally.n_finished for tally in tallies)
         self._started = time.monotonic()
 
-    def text(self, tally: Tally) -> str:
-        done = tally.n_finished
+    def text(self) -> str:
+        done = sum(tally.n_finished for tally in self._tallies)
         elapsed = time.monotonic() - self._started
         rate = (done - self._before) / elapsed if elapsed > 0 else 0.0
         parts = [f"{self._title}  {done}/{self._planned}"]
         if rate > 0:
             parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
-        if tally.n_scored:
-            parts.append(f"accuracy {tally.value_sum / tally.n_scored:.1%}")
-        if tally.n_failed:
-            parts.append(f"{tally.n_failed} lost")
-        if tally.cost_usd is not None:
-            parts.append(f"{tally.cost_usd:.4f} USD")
+        if any(tally.n_scored for tally in self._tallies):
+            parts.append("accuracy " + ", ".join(_accuracy(tally) for tally in self._tallies))
+        if lost := sum(tally.n_failed for tally in self._tallies):
+            parts.append(f"{lost} lost")
+        costs = [tally.cost_usd for tally in self._tallies if tally.cost_usd is not None]
+        if costs:
+            parts.append(f"{sum(costs):.4f} USD")
         if rate > 0 and done < self._planned:
             parts.append(f"{_clock((self._planned - done) / rate)} left")
         return " · ".join(parts)
+
+
+def _accuracy(tally: Tally) -> str:
+    return f"{tally.value_sum / tally.n_scored:.1%}" if tally.n_scored else "–"
 
 
 def _clock(seconds: float) -> str:
@@ -70,7 +76,7 @@ def _clock(seconds: float) -> str:
 
 
 class _Silent:
-    def update(self, tally: Tally) -> None:
+    def update(self) -> None:
         """Says nothing."""
 
     def __enter__(self) -> Self:
@@ -81,13 +87,13 @@ class _Silent:
 
 
 class _Live:
-    def __init__(self, console: Console, title: str, n_planned: int, n_before: int) -> None:
-        self._line = _Line(title, n_planned, n_before)
-        self._latest = Text(title)
-        self._live = Live(get_renderable=lambda: self._latest, console=console, refresh_per_second=5, transient=False)
+    """A line that the terminal redraws five times a second, whatever the rate of the run."""
 
-    def update(self, tally: Tally) -> None:
-        self._latest = Text(self._line.text(tally))
+    def __init__(self, console: Console, line: _Line) -> None:
+        self._live = Live(get_renderable=lambda: Text(line.text()), console=console, refresh_per_second=5)
+
+    def update(self) -> None:
+        """Nothing: the line is read when it is drawn."""
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -98,27 +104,27 @@ class _Live:
 
 
 class _Plain:
-    def __init__(self, title: str, n_planned: int, n_before: int) -> None:
-        self._line = _Line(title, n_planned, n_before)
+    """A line every quarter of a minute, and one at the end."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
         self._next = time.monotonic() + _PLAIN_EVERY_S
-        self._unsaid: Tally | None = None
+        self._unsaid = False
 
-    def update(self, tally: Tally) -> None:
+    def update(self) -> None:
         now = time.monotonic()
-        if now < self._next:
-            self._unsaid = tally
-            return
-        self._next = now + _PLAIN_EVERY_S
-        self._unsaid = None
-        self._say(self._line.text(tally))
+        self._unsaid = now < self._next
+        if not self._unsaid:
+            self._next = now + _PLAIN_EVERY_S
+            self._say()
 
-    def _say(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
+    def _say(self) -> None:
+        sys.stderr.write(self._line.text() + "\n")
         sys.stderr.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._unsaid is not None:
-            self._say(self._line.text(self._unsaid))
+        if self._unsaid:
+            self._say()

@@ -1,16 +1,12 @@
-"""One run in its folder: locked, resumed where it stopped, journaled, summarised; Ctrl-C and kill lose nothing."""
+"""One run in its folder: found or made, read back, journaled, summarised."""
 
-import asyncio
 import hashlib
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-import psutil
 from pydantic import JsonValue
 
 from harness import __version__
@@ -20,10 +16,10 @@ from harness.protocols import Backend, Endpoint, Scorer
 from harness.records import Attempt, Sample, Score, attempt_key
 from harness.records.manifest import Manifest, WeightFacts
 from harness.records.summary import Summary
-from harness.runner.engine import Lane, Stopwatch, Work, judge, run_lane
+from harness.runner.attempt import judge
+from harness.runner.engine import Lane
 from harness.runner.facts import commit, machine_facts, package_versions
 from harness.runner.probe import probe_tools
-from harness.runner.progress import Progress, make_progress
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
 from harness.store.journal import Journal, read_journal
@@ -34,17 +30,16 @@ from harness.store.runfolder import (
     SCORES,
     SUMMARY,
     find_unfinished,
-    lock,
     new_folder,
-    point_latest,
     read_manifest,
     write_atomic,
     write_record,
 )
 
-__all__ = ["Job", "Outcome", "config_hash", "execute"]
+__all__ = ["Job", "Session", "config_hash", "run_folder"]
 
-_LOADED_S = 0.5
+_DECIDING = {"trials", "seed", "concurrency", "arrival", "deadline_s", "stall_s"}
+"""Keys of `run` that can change an answer or a timing."""
 _PATH_KEYS = frozenset({"path", "results", "reports", "chat_template"})
 
 
@@ -61,15 +56,6 @@ class Job:
     scorer: Scorer
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Where a run lies and what it measured."""
-
-    folder: Path
-    summary: Summary
-    interrupted: bool
-
-
 def config_hash(job: Job) -> str:
     """SHA-256 over everything that decides an answer: two runs of one hash can be finished into each other."""
     config = job.config
@@ -78,30 +64,15 @@ def config_hash(job: Job) -> str:
         "model": config.model.model_dump(mode="json", exclude={"weights", "price", "title", "publisher"}),
         "weights": job.weights.sha256 if job.weights else None,
         "backend": config.backend.model_dump(mode="json", exclude={"start_timeout_s", "connect_timeout_s", "check"}),
-        "run": config.run.model_dump(mode="json", include={"trials", "seed", "concurrency", "deadline_s", "stall_s"}),
+        "run": config.run.model_dump(mode="json", include=_DECIDING),
         "scorer": job.scorer.name,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def execute(job: Job) -> Outcome:
-    """Runs a job to its end, or as far as it comes: the folder is complete and readable in either case.
-
-    Raises BackendError if the engine fails, DataError if the folder cannot be written; KeyboardInterrupt is answered
-    with an outcome marked `interrupted`.
-    """
-    folder, resumed = _folder(job)
-    with ExitStack() as stack:
-        stack.enter_context(lock(folder))
-        point_latest(folder)
-        session = _Session(job, folder, resumed)
-        stack.callback(session.close)
-        interrupted = session.run()
-    return Outcome(folder, session.summary(), interrupted)
-
-
-def _folder(job: Job) -> tuple[Path, bool]:
+def run_folder(job: Job) -> tuple[Path, bool]:
+    """The folder to write to, and whether it holds an earlier sitting. Raises ConfigError for one that does not fit."""
     results, resume = Path(job.config.paths.results), job.config.run.resume
     if resume == "never":
         return new_folder(results), False
@@ -120,16 +91,21 @@ def _folder(job: Job) -> tuple[Path, bool]:
 
 
 @dataclass(slots=True)
-class _Session:
+class Session:
+    """The files and totals of one run while it is being made."""
+
     job: Job
     folder: Path
     resumed: bool
+    together: str
+    """Shared by the runs that are executed together."""
     manifest: Manifest = field(init=False)
     tally: Tally = field(init=False, default_factory=Tally)
     done: set[str] = field(init=False, default_factory=set)
     attempts: Journal = field(init=False)
     scores: Journal = field(init=False)
-    progress: Progress = field(init=False)
+    progress: Callable[[], None] = field(init=False, default=lambda: None)
+    """Called after each finished attempt."""
     _earlier_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -141,54 +117,42 @@ class _Session:
         self.attempts = Journal(self.folder / ATTEMPTS)
         self.scores = Journal(self.folder / SCORES)
         self._read_back()
-        config = self.job.config
-        title = f"{config.suite.name} · {config.model.name} · {config.model.protocol}"
-        self.progress = make_progress(config.progress, title, self.n_planned, self.tally.n_finished)
 
     @property
     def n_planned(self) -> int:
+        """Attempts planned: samples × trials."""
         return len(self.job.samples) * self.job.config.run.trials
 
-    def run(self) -> bool:
-        """Runs what is left; returns whether it was interrupted. The manifest says how it ended."""
-        status = "failed"
-        try:
-            if self.tally.n_finished < self.n_planned:
-                asyncio.run(self._serve_and_run())
-            status = "complete"
-        except KeyboardInterrupt:
-            status = "interrupted"
-        finally:
-            self._end(status)
-        return status == "interrupted"
-
-    async def _serve_and_run(self) -> None:
-        async with self.job.backend.serve() as endpoint:
-            warnings = await self._warnings(endpoint)
-            self._update(backend=endpoint.facts, warnings=tuple(dict.fromkeys((*self.manifest.warnings, *warnings))))
-            lane = Lane(self.job.config.model, endpoint, self.job.scorer, self.job.config.run, self._record)
-            clock = Stopwatch()
-            try:
-                with self.progress:
-                    await run_lane(lane, self._work(), clock)
-            finally:
-                self._update(wall_s=self._earlier_s + clock.seconds)
-
-    async def _warnings(self, endpoint: Endpoint) -> list[str]:
-        found = [await probe_tools(endpoint, self.job.config.model, self.job.samples), _busy_warning()]
-        return [warning for warning in found if warning]
-
-    def _work(self) -> Iterator[Work]:
+    def remaining(self) -> Iterator[tuple[Sample, int]]:
+        """Samples with their trial that have no final outcome yet, in the order of the suite."""
         for trial in range(self.job.config.run.trials):
             for sample in self.job.samples:
                 if attempt_key(sample.id, trial) not in self.done:
-                    yield Work(sample, trial)
+                    yield sample, trial
 
-    def _record(self, sample: Sample, attempt: Attempt, score: Score) -> None:
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something left to do."""
+        return self.tally.n_finished < self.n_planned
+
+    async def opened(self, endpoint: Endpoint) -> Lane:
+        """The lane of this run at a live endpoint, its facts noted and its warnings found."""
+        found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
+        self.warn(found)
+        self.update(backend=endpoint.facts)
+        return Lane(self.job.config.model, endpoint, self.job.config.run, self._record)
+
+    def warn(self, warning: str | None) -> None:
+        """Adds a word for the reader of the results, once."""
+        if warning and warning not in self.manifest.warnings:
+            self.update(warnings=(*self.manifest.warnings, warning))
+
+    def _record(self, sample: Sample, attempt: Attempt) -> None:
         self.attempts.append(attempt)
+        score = judge(self.job.scorer, sample, attempt)
         self.scores.append(score)
         self.tally.add(sample, attempt, score)
-        self.progress.update(self.tally)
+        self.progress()
 
     def _read_back(self) -> None:
         """Counts what earlier sittings finished. Attempts lost to the infrastructure are made again."""
@@ -210,12 +174,12 @@ class _Session:
     def _manifest(self) -> Manifest:
         if self.resumed:
             old = read_manifest(self.folder)
-            return old.model_copy(update={"status": "running", "sittings": old.sittings + 1, "ended_at": None})
+            return old.model_copy(update={"status": "running", "sittings": old.sittings + 1, "job": self.together})
         config = self.job.config
         head, dirty = commit()
         return Manifest(
             run=self.folder.name,
-            job=uuid.uuid4().hex,
+            job=self.together,
             started_at=_now(),
             harness_version=__version__,
             commit=head,
@@ -231,12 +195,14 @@ class _Session:
             seed=config.run.seed,
         )
 
-    def _update(self, **changes: object) -> None:
+    def update(self, **changes: object) -> None:
+        """Changes the manifest, on disk too."""
         self.manifest = self.manifest.model_copy(update=changes)
         write_record(self.folder / MANIFEST, self.manifest)
 
-    def _end(self, status: str) -> None:
-        self._update(status=status, ended_at=_now())
+    def end(self, status: str, seconds: float) -> None:
+        """Writes how the sitting ended and what the run measured so far."""
+        self.update(status=status, ended_at=_now(), wall_s=self._earlier_s + seconds)
         write_record(self.folder / SUMMARY, self.summary())
 
     def summary(self) -> Summary:
@@ -267,14 +233,6 @@ def _public(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
         return value
 
     return {name: clean(name, value) for name, value in config.items()}
-
-
-def _busy_warning() -> str | None:
-    """A word when other programs use the processor: timings then measure them too."""
-    busy = psutil.cpu_percent(interval=_LOADED_S)
-    if busy < 25:
-        return None
-    return f"other programs used {busy:.0f} % of the processor when the run started: its timings are not comparable"
 
 
 def _now() -> str:

@@ -1,5 +1,7 @@
 """`do=fetch`: weights and data into the cache, for machines that will be off the network."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from harness.assets import cache_dir, console_progress
@@ -11,9 +13,13 @@ from harness.suite.spec import load_suite
 __all__ = ["main"]
 
 
-def main(config: FetchConfig) -> None:
+def main(configs: Sequence[FetchConfig]) -> None:
     """Fetches what a run of this suite and model needs. Raises AssetError if something cannot be had."""
-    console = Console()
+    for config in configs:
+        _fetch(config, Console())
+
+
+def _fetch(config: FetchConfig, console: Console) -> None:
     with console_progress(show=config.progress != "off") as on_progress:
         suite = load_suite(config.suite, cache_dir(), on_progress)
         weights = None

@@ -1,5 +1,6 @@
 """`do=report`: the leaderboard, made anew from the runs on disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,8 +15,9 @@ from harness.store.runs import read_run
 __all__ = ["main", "refresh_leaderboard"]
 
 
-def main(config: ReportConfig) -> None:
+def main(configs: Sequence[ReportConfig]) -> None:
     """Writes the leaderboard. Raises DataError if there is no run to show."""
+    (config,) = configs
     results = Path(config.paths.results)
     folders = [Path(run) for run in config.runs] or _readable(results)
     if not folders:

@@ -23,7 +23,9 @@ from harness.errors import BackendError, ConfigError
 from harness.protocols import Endpoint
 from harness.records import Attempt, Message, Protocol, Reply, Sample, Score, Tool, ToolTarget
 from harness.records.manifest import BackendFacts
-from harness.runner.session import Job, execute
+from harness.runner.job import Outcome
+from harness.runner.job import execute as execute_all
+from harness.runner.session import Job
 from harness.store.journal import read_journal
 from harness.store.runfolder import ATTEMPTS, SCORES, read_manifest
 from harness.store.runs import read_run
@@ -71,6 +73,11 @@ SAMPLES = tuple(
     )
     for number in range(12)
 )
+
+
+def execute(plan: Job) -> Outcome:
+    (outcome,) = execute_all([plan])
+    return outcome
 
 
 def job(url: str, tmp: Path, **run: object) -> Job:
@@ -284,3 +291,58 @@ def test_open_connections_are_bounded_by_concurrency(tmp_path: Path) -> None:
         execute(job(server.url, tmp_path, concurrency=4))
 
     assert peak[0] == 4
+
+
+def test_models_side_by_side_take_turns_and_keep_folders_of_their_own(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def answer(name: str) -> Answer:
+        def reply(_n: int, body: dict[str, object]) -> Sequence[Step]:
+            order.append(f"{name}{question(body)}")
+            return fake.reply("yes" if name == "a" else "no")
+
+        return reply
+
+    with serve_in_thread(answer("a")) as one, serve_in_thread(answer("b")) as two:
+        first, second = execute_all([job(one.url, tmp_path), job(two.url, tmp_path, seed=1)])
+
+    assert order[:8] == ["a0", "b0", "b1", "a1", "a2", "b2", "b3", "a3"]
+    assert (first.summary.accuracy, second.summary.accuracy) == (1.0, 0.0)
+    assert read_manifest(first.folder).job == read_manifest(second.folder).job
+    assert first.folder != second.folder
+    assert first.summary.wall_s is not None
+    assert second.summary.wall_s is not None
+
+
+def test_open_loop_latency_counts_from_the_intended_send_so_a_slow_server_cannot_hide(tmp_path: Path) -> None:
+    """One request at a time takes 50 ms, one is due every 10 ms: the queue grows, and so must the measured latency."""
+    arrival = {"kind": "constant", "rate_per_s": 100, "max_in_flight": 1}
+
+    with serve_in_thread(lambda _n, _b: fake.reply("yes", ttft_s=0.05)) as server:
+        closed = execute(job(server.url, tmp_path))
+        opened = execute(job(server.url, tmp_path, arrival=arrival))
+
+    late = [a.timing.intended_ns for a in read_run(opened.folder).attempts]
+    assert closed.summary.e2e_s is not None
+    assert opened.summary.e2e_s is not None
+    assert closed.summary.e2e_s.p99 < 0.25
+    assert opened.summary.e2e_s.p99 > 11 * (0.05 - 0.01)
+    assert opened.summary.ttft_s is not None
+    assert opened.summary.ttft_s.p99 > 0.4
+    assert min(late) < -400_000_000
+    assert opened.summary.n_scored == 12
+
+
+def test_a_spent_budget_ends_in_order_and_the_same_command_goes_on(yes: Server, tmp_path: Path) -> None:
+    plan = job(yes.url, tmp_path, budget={"calls": 5})
+
+    first = execute(plan)
+    second = execute(plan)
+    third = execute(plan)
+
+    assert first.stopped == "run.budget.calls=5 is used up"
+    assert (first.summary.n_scored, first.summary.n_not_run) == (5, 7)
+    assert read_manifest(first.folder).status == "complete"
+    assert (second.summary.n_scored, third.summary.n_scored) == (10, 12)
+    assert third.stopped is None
+    assert len(yes.bodies) == 12

@@ -1,0 +1,110 @@
+"""One attempt from request to record: deadline, retries with back-off, cost, verdict."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+
+from harness.backends.blame import RETRYABLE
+from harness.backends.client import ChatClient
+from harness.backends.stream import Reading, read_exchange
+from harness.config import ModelConfig, RunnerConfig
+from harness.cost import hosted_cost_usd
+from harness.protocols import Endpoint, Scorer
+from harness.records import Attempt, Failure, FailureKind, MissClass, Sample, Score
+from harness.runner.request import request_body
+
+__all__ = ["Asker", "judge", "pause_s"]
+
+_BACKOFF_S, _BACKOFF_MAX_S = 0.5, 30.0
+_MISSES: dict[FailureKind, MissClass] = {"context_overflow": "context_overflow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Puts samples to one model behind one endpoint."""
+
+    model: ModelConfig
+    endpoint: Endpoint
+    settings: RunnerConfig
+    client: ChatClient
+    rng: Random
+    """For the jitter of the back-off; decides no answer."""
+
+    async def ask(self, sample: Sample, trial: int, due_ns: int | None = None) -> Attempt:
+        """The attempt as it ended after its retries.
+
+        due_ns: `perf_counter_ns` at which the schedule wanted the request out: latencies count from there, retries
+        and all, so that a slow server cannot hide behind a late send. None: each try counts from its own send.
+        """
+        settings, seed = self.settings, self.settings.seed + trial
+        body = request_body(sample, self.model, self.endpoint, seed)
+
+        async def once() -> Reading:
+            exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)
+            return read_exchange(exchange, due_ns)
+
+        reading, failed = await _with_retries(once, settings.retries, self.rng)
+        price = self.model.price
+        return Attempt(
+            sample=sample.id,
+            model=self.model.name,
+            protocol=self.model.protocol,
+            trial=trial,
+            backend=self.endpoint.facts.name,
+            seed=seed if self.model.generation.send_seed else None,
+            reply=reading.reply,
+            timing=reading.timing,
+            usage=reading.usage,
+            server=reading.server,
+            cost_usd=None if price is None else hosted_cost_usd(reading.usage, price),
+            failure=reading.failure,
+            tries=len(failed) + 1,
+            failed_tries=tuple(failed),
+        )
+
+
+async def _with_retries(
+    once: Callable[[], Awaitable[Reading]], retries: int, rng: Random
+) -> tuple[Reading, list[Failure]]:
+    """The last reading and the failures before it. Only infrastructure failures that may pass are tried again."""
+    failed: list[Failure] = []
+    while True:
+        reading = await once()
+        failure = reading.failure
+        if failure is None or failure.boundary != "infrastructure" or failure.kind not in RETRYABLE:
+            return reading, failed
+        if len(failed) >= retries:
+            return reading, failed
+        failed.append(failure)
+        await asyncio.sleep(pause_s(len(failed), failure.retry_after_s, rng))
+
+
+def pause_s(failures: int, retry_after_s: float | None, rng: Random) -> float:
+    """Seconds to wait before the next try: what the server asked for, or full jitter under a doubling ceiling.
+
+    >>> 5.0 <= pause_s(1, 5.0, Random(0)) <= 5.05
+    True
+    """
+    ceiling = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (failures - 1))
+    jitter = rng.uniform(0.0, ceiling)
+    return jitter if retry_after_s is None else retry_after_s + jitter * 0.1
+
+
+def judge(scorer: Scorer, sample: Sample, attempt: Attempt) -> Score:
+    """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict."""
+    failure = attempt.failure
+    if failure is None and attempt.reply is not None:
+        return scorer.score(sample, attempt.reply, attempt.protocol, attempt.trial)
+    assert failure is not None
+    model = failure.boundary == "model"
+    return Score(
+        sample=sample.id,
+        category=sample.category,
+        trial=attempt.trial,
+        scorer=scorer.name,
+        value=0.0 if model else None,
+        miss=_MISSES.get(failure.kind, "decode") if model else "transport",
+        boundary=failure.boundary,
+        why=failure.message,
+    )

@@ -1,0 +1,123 @@
+"""Runs executed together: engines up, attempts in turn, folders in order whatever happens in between."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.config import RunConfig
+from harness.records import Sample
+from harness.records.summary import Summary
+from harness.runner.engine import Stopwatch, Work, run_lanes
+from harness.runner.guard import Budget
+from harness.runner.progress import make_progress
+from harness.runner.schedule import arrivals_s, interleave
+from harness.runner.session import Job, Session, run_folder
+from harness.store.runfolder import lock, point_latest
+
+__all__ = ["Outcome", "execute"]
+
+_LOADED_S = 0.5
+_LOADED_PERCENT = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a run lies and what it measured."""
+
+    folder: Path
+    summary: Summary
+    interrupted: bool
+    stopped: str | None = None
+    """Which budget ended it early."""
+
+
+def execute(jobs: Sequence[Job]) -> list[Outcome]:
+    """Runs jobs side by side to their end, or as far as they come: each folder is readable in either case.
+
+    Several jobs are interleaved attempt by attempt (ABBA). Raises BackendError if an engine fails, DataError if a
+    folder cannot be written. KeyboardInterrupt is answered with outcomes marked `interrupted`.
+    """
+    together = uuid.uuid4().hex
+    with ExitStack() as stack:
+        sessions: list[Session] = []
+        for job in jobs:
+            folder, resumed = run_folder(job)
+            stack.enter_context(lock(folder))
+            point_latest(folder)
+            session = Session(job, folder, resumed, together)
+            stack.callback(session.close)
+            sessions.append(session)
+        interrupted, stopped = _Together(sessions).run()
+        return [Outcome(session.folder, session.summary(), interrupted, stopped) for session in sessions]
+
+
+class _Together:
+    def __init__(self, sessions: list[Session]) -> None:
+        self._all = sessions
+        self._sessions = [session for session in sessions if session.unfinished]
+        self._config: RunConfig = sessions[0].job.config
+        self._clock = Stopwatch()
+
+    def run(self) -> tuple[bool, str | None]:
+        """Whether it was interrupted, and which budget ended it. The manifests say how it ended."""
+        ending, stopped = "failed", None
+        try:
+            if self._sessions:
+                stopped = asyncio.run(self._serve_and_run())
+            ending = "stopped" if stopped else "complete"
+        except KeyboardInterrupt:
+            ending = "interrupted"
+        finally:
+            for session in self._all:
+                session.end(ending if session.unfinished else "complete", self._seconds(session))
+        return ending == "interrupted", stopped
+
+    def _seconds(self, session: Session) -> float:
+        return next((self._clock.share_of(lane) for lane, one in enumerate(self._sessions) if one is session), 0.0)
+
+    async def _serve_and_run(self) -> str | None:
+        busy = _busy_warning()
+        async with AsyncExitStack() as stack:
+            lanes = []
+            for session in self._sessions:
+                endpoint = await stack.enter_async_context(session.job.backend.serve())
+                lanes.append(await session.opened(endpoint))
+                session.warn(busy)
+            tallies = [session.tally for session in self._sessions]
+            with make_progress(self._config.progress, self._title(), tallies, self._planned()) as bar:
+                for session in self._sessions:
+                    session.progress = bar.update
+                return await run_lanes(lanes, self._work(), Budget(self._config.run.budget), self._clock)
+
+    def _title(self) -> str:
+        models = ", ".join(dict.fromkeys(session.job.config.model.name for session in self._sessions))
+        protocols = ", ".join(dict.fromkeys(session.job.config.model.protocol for session in self._sessions))
+        return f"{self._config.suite.name} · {models} · {protocols}"
+
+    def _planned(self) -> int:
+        return sum(session.n_planned for session in self._sessions)
+
+    def _work(self) -> Iterator[Work]:
+        """Every attempt that is left, in the order and at the times of the schedule."""
+        settings = self._config.run
+        due = arrivals_s(settings.arrival, self._arriving(), settings.seed)
+        for lane, (sample, trial) in interleave([session.remaining() for session in self._sessions]):
+            yield Work(lane, sample, trial, None if due is None else next(due))
+
+    def _arriving(self) -> Iterator[Sample]:
+        """The samples in the order in which `_work` sends them."""
+        for _, (sample, _trial) in interleave([session.remaining() for session in self._sessions]):
+            yield sample
+
+
+def _busy_warning() -> str | None:
+    """A word when other programs use the processor: timings then measure them too."""
+    busy = psutil.cpu_percent(interval=_LOADED_S)
+    if busy < _LOADED_PERCENT:
+        return None
+    return f"other programs used {busy:.0f} % of the processor when the run started: its timings are not comparable"

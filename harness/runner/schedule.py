@@ -1,0 +1,68 @@
+"""Which attempt comes when: the order of the work, and the moments at which open-loop load sends it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import TypeVar
+
+import numpy as np
+
+from harness.config import ArrivalConfig
+from harness.errors import ConfigError
+from harness.records import Sample
+
+__all__ = ["arrivals_s", "interleave"]
+
+T = TypeVar("T")
+
+
+def interleave(lanes: Sequence[Iterable[T]]) -> Iterator[tuple[int, T]]:
+    """Items of several lanes in turn, every other round backwards (ABBA): (lane, item).
+
+    A drift of the machine's speed then falls on all lanes alike. A lane that runs out drops out.
+    >>> list(interleave([["a1", "a2"], ["b1", "b2"]]))
+    [(0, 'a1'), (1, 'b1'), (1, 'b2'), (0, 'a2')]
+    """
+    turns = {index: iter(lane) for index, lane in enumerate(lanes)}
+    for turn in count():
+        if not turns:
+            return
+        for index in sorted(turns, reverse=turn % 2 == 1):
+            try:
+                yield index, next(turns[index])
+            except StopIteration:
+                del turns[index]
+
+
+def arrivals_s(config: ArrivalConfig, samples: Iterable[Sample], seed: int) -> Iterator[float] | None:
+    """Seconds after the start at which each request is due; None for closed loop, where the model sets the pace.
+
+    poisson: exponential gaps of mean 1 / rate. constant: equal gaps. log: the samples' own arrival times divided by
+    `speedup`, counted from the first. Same seed, same times. Raises ConfigError if a sample brings no arrival time.
+    """
+    if config.kind == "closed":
+        return None
+    if config.kind == "log":
+        return _logged(config.speedup, samples)
+    assert config.rate_per_s is not None
+    if config.kind == "constant":
+        return (number / config.rate_per_s for number in count())
+    return _poisson(config.rate_per_s, np.random.default_rng(seed))
+
+
+def _poisson(rate_per_s: float, rng: np.random.Generator) -> Iterator[float]:
+    now = 0.0
+    while True:
+        yield now
+        now += float(rng.exponential(1 / rate_per_s))
+
+
+def _logged(speedup: float, samples: Iterable[Sample]) -> Iterator[float]:
+    first: float | None = None
+    for sample in samples:
+        if sample.arrival_s is None:
+            raise ConfigError(
+                f"sample {sample.id} has no arrival time, so run.arrival.kind=log has nothing to follow; "
+                "use run.arrival.kind=poisson run.arrival.rate_per_s=…, or a suite that was replayed from logs"
+            )
+        first = sample.arrival_s if first is None else first
+        yield max(0.0, sample.arrival_s - first) / speedup
