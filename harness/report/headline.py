@@ -82,9 +82,7 @@ def _grammar(pair: Pair) -> str:
     before, after = pair.before.summary, pair.after.summary
     if (before.protocol, after.protocol) != ("prompted", "constrained"):
         return ""
-    if before.accuracy is None or after.accuracy is None:
-        return ""
-    change = f"from {percent(before.accuracy)} to {percent(after.accuracy)}"
+    change = f"from {pair.both + pair.lost} to {pair.both + pair.gained} exact of {pair.n} wanted calls"
     if pair.mostly_format:
         return f"The grammar alone moves {pair.before.title} {change}: most of its loss is format."
     if pair.gained + pair.lost == 0:

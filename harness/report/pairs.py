@@ -1,4 +1,8 @@
-"""What a protocol changes for one model, told on the samples that both runs answered."""
+"""What a protocol changes for one model, told on the samples that both runs answered and that want a call.
+
+Samples that want no call are told apart: a model that cannot write a call abstains from everything, and its silence
+there would pass for success.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +29,13 @@ class Pair:
     before: RunView
     after: RunView
     n: int
-    """Samples scored in both runs."""
+    """Samples scored in both runs that want a call."""
+    n_silent: int
+    """Samples scored in both runs that want none."""
+    silent_before: int
+    """Of those, exact before."""
+    silent_after: int
+    """Of those, exact after."""
     both: int
     """Exact in both."""
     gained: int
@@ -67,7 +77,10 @@ class Pair:
     def meaning(self) -> str:
         """What the change says about the model, no more than the counts carry."""
         n = counted(self.n, "shared sample")
-        counts = f"{self.gained} samples became exact, {self.lost} ceased to be, of {n}."
+        counts = f"{self.gained} samples became exact, {self.lost} ceased to be, of {n} that want a call."
+        if self.n_silent:
+            kept = f"{self.silent_before} before, {self.silent_after} after"
+            counts += f" Of {self.n_silent} that want none, it kept silent on {kept}."
         back = self.share_back
         if back is None or self.after.summary.protocol != "constrained":
             return counts
@@ -100,15 +113,20 @@ def pair_up(runs: Sequence[RunView]) -> list[Pair]:
 
 def _pair(before: RunView, after: RunView) -> Pair | None:
     first, second = before.sample_values(), after.sample_values()
+    silent = {sample.id for sample in before.samples if sample.target.expect == "no_call"}
     shared = sorted(first.keys() & second.keys())
-    if not shared:
-        return None
-    values = [(first[sample], second[sample]) for sample in shared]
+    values = [(first[sample], second[sample]) for sample in shared if sample not in silent]
+    quiet = [(first[sample], second[sample]) for sample in shared if sample in silent]
     n = len(values)
+    if not n:
+        return None
     return Pair(
         before=before,
         after=after,
         n=n,
+        n_silent=len(quiet),
+        silent_before=sum(x == 1 for x, _ in quiet),
+        silent_after=sum(y == 1 for _, y in quiet),
         both=sum(x == 1 and y == 1 for x, y in values),
         gained=sum(x < 1 and y == 1 for x, y in values),
         lost=sum(x == 1 and y < 1 for x, y in values),

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+from rich.console import Console
 from rich.table import Table
 
 from harness.records.summary import Interval, Quantiles, Summary
 
-__all__ = ["markdown_page", "markdown_table", "terminal_table"]
+__all__ = ["markdown_page", "markdown_table", "print_table", "terminal_table"]
 
 _NONE = "–"
+_WIDTH = 170
 
 
 def _percent(value: float | None) -> str:
@@ -58,6 +60,14 @@ def terminal_table(summaries: Sequence[Summary], title: str | None = None) -> Ta
     for summary in summaries:
         table.add_row(*(cell(summary) for _, cell in _COLUMNS))
     return table
+
+
+def print_table(summaries: Sequence[Summary]) -> None:
+    """Prints the table, at the terminal's width or, where there is none, wide enough for every column."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(terminal_table(summaries))
 
 
 def markdown_table(summaries: Sequence[Summary]) -> str:

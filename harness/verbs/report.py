@@ -8,7 +8,8 @@ from rich.console import Console
 from harness.config import ReportConfig
 from harness.errors import DataError
 from harness.report.leaderboard import write_leaderboard
-from harness.report.view import RunView
+from harness.report.table import print_table
+from harness.report.view import RunView, latest
 from harness.store.runfolder import SUMMARY, run_folders
 from harness.store.runs import read_run
 
@@ -23,8 +24,15 @@ def main(configs: Sequence[ReportConfig]) -> None:
     if not folders:
         raise DataError(f"no run in {results / 'run'}; make one: python -m harness suite=toolcall model=smollm2")
     page = Path(config.paths.reports) / "leaderboard.html"
-    write_leaderboard([_view(folder) for folder in folders], page)
-    Console().print(str(page), highlight=False, soft_wrap=True)
+    views = [_view(folder) for folder in folders]
+    write_leaderboard(views, page)
+    current, _ = latest(views)
+    print_table([view.summary for view in sorted(current, key=_by_accuracy)])
+    Console().print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
+
+
+def _by_accuracy(view: RunView) -> tuple[str, float]:
+    return view.summary.suite, -(view.summary.accuracy or 0.0)
 
 
 def refresh_leaderboard(results: Path, reports: Path) -> Path:

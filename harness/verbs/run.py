@@ -12,7 +12,7 @@ from harness.backends import backend_for
 from harness.config import RunConfig
 from harness.protocols import Scorer
 from harness.registry import load_plugin
-from harness.report.table import markdown_page, terminal_table
+from harness.report.table import markdown_page, print_table
 from harness.runner.job import Outcome, execute
 from harness.runner.session import Job
 from harness.store.runfolder import write_atomic
@@ -20,9 +20,6 @@ from harness.suite.spec import load_suite
 from harness.verbs.report import refresh_leaderboard
 
 __all__ = ["main"]
-
-_WIDTH = 160
-"""Columns of the table where nobody has a terminal to measure."""
 
 
 def main(configs: Sequence[RunConfig]) -> None:
@@ -50,9 +47,8 @@ def _job(config: RunConfig, on_progress: OnProgress) -> Job:
 
 
 def _say(outcomes: Sequence[Outcome], page: Path) -> None:
-    screen, aside = Console(), Console(stderr=True)
-    table = terminal_table([outcome.summary for outcome in outcomes])
-    screen.print(table, width=None if screen.is_terminal else _WIDTH)
+    print_table([outcome.summary for outcome in outcomes])
+    aside = Console(stderr=True)
     for outcome in outcomes:
         aside.print(f"run          {outcome.folder}", highlight=False, soft_wrap=True)
     aside.print(f"leaderboard  {page}", highlight=False, soft_wrap=True)

@@ -12,10 +12,11 @@ def interval(low: float, high: float) -> Interval:
 
 
 def with_values(run: RunView, values: list[float]) -> RunView:
-    """The run as if its first samples had been worth these values, and the others had not been scored."""
+    """The run as if these were its values, samples that want a call first, and the rest were not scored."""
+    wanted = sorted(run.samples, key=lambda sample: sample.target.expect == "no_call")
     scores = [
         Score(sample=sample.id, category=sample.category, scorer="bfcl", value=value)
-        for sample, value in zip(run.samples, values, strict=False)
+        for sample, value in zip(wanted, values, strict=False)
     ]
     mean = sum(values) / len(values)
     update = {"accuracy": mean, "accuracy_interval": wilson(sum(values), len(values)), "n_scored": len(values)}
@@ -96,9 +97,30 @@ def test_grammar_that_returns_most_points_is_told_as_format() -> None:
     pairs = pair_up([after, before])
 
     assert pairs[0].sentence == "Of 90 points lost when prompted, 80 return under a grammar."
-    assert "The grammar alone moves SmolLM2-135M-Instruct from 10\u202f% to 90\u202f%: most of its loss is format." in (
-        headline([after, before], pairs).findings
+    told = "SmolLM2-135M-Instruct from 1 to 9 exact of 10 wanted calls: most of its loss is format."
+    assert f"The grammar alone moves {told}" in headline([after, before], pairs).findings
+
+
+def test_silence_where_no_call_is_wanted_is_not_taken_for_format() -> None:
+    run = made_run(protocol="prompted")
+    silent = [sample for sample in run.samples if sample.target.expect == "no_call"]
+
+    def all_worth(protocol: Protocol, value: float) -> RunView:
+        made = made_run(protocol=protocol)
+        scores = [Score(sample=s.id, category=s.category, scorer="bfcl", value=value) for s in silent]
+        wanted = with_values(made, [0.0] * 4)
+        return RunView.of(made.manifest, made.summary, made.samples, made.attempts, [*wanted.scores, *scores])
+
+    pair = pair_up([all_worth("prompted", 1.0), all_worth("constrained", 0.0)])[0]
+
+    assert (pair.n, pair.lost, pair.n_silent, pair.silent_before, pair.silent_after) == (
+        4,
+        0,
+        len(silent),
+        len(silent),
+        0,
     )
+    assert f"{len(silent)} before, 0 after" in pair.meaning
 
 
 def test_points_that_the_grammar_costs_are_told_too() -> None:
