@@ -240,6 +240,8 @@ class RunnerConfig(Record):
 
     concurrency: int = Field(default=1, ge=1, le=4096)
     """Requests in flight at once, in closed loop."""
+    order: Literal["auto", "suite", "prefix"] = "auto"
+    """`prefix`: samples whose prompts begin alike one after the other. `auto`: so where the engine caches prefixes."""
     arrival: ArrivalConfig = ArrivalConfig()
     budget: BudgetConfig = BudgetConfig()
     trials: int = Field(default=1, ge=1)

@@ -25,6 +25,10 @@ class Endpoint:
     """Sent with each request; may hold a key, so it is never shown."""
     extra_body: dict[str, object] = field(default_factory=dict)
     """Engine-specific request fields, such as llama.cpp's `cache_prompt`."""
+    caches: bool = False
+    """Whether it reuses the beginning of an earlier prompt: then the order of the work matters."""
+    slot_field: str | None = None
+    """Request field that chooses the slot, for engines whose cache belongs to a slot (llama.cpp: `id_slot`)."""
 
 
 class Backend(Protocol):

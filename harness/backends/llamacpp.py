@@ -157,7 +157,14 @@ class LlamaCpp:
             memory_bytes=None if pid is None else psutil.Process(pid).memory_info().rss,
         )
         extra: dict[str, object] = {"cache_prompt": settings.cache}
-        return Endpoint(base_url=f"{address}/v1", model=settings.alias, facts=facts, extra_body=extra)
+        return Endpoint(
+            base_url=f"{address}/v1",
+            model=settings.alias,
+            facts=facts,
+            extra_body=extra,
+            caches=settings.cache,
+            slot_field="id_slot" if settings.cache else None,
+        )
 
     def _flags(self, answer: dict[str, object], weights: WeightFile, settings: EngineSettings) -> dict[str, JsonValue]:
         """What the engine was told, without folders."""

@@ -31,14 +31,15 @@ class Asker:
     rng: Random
     """For the jitter of the back-off; decides no answer."""
 
-    async def ask(self, sample: Sample, trial: int, due_ns: int | None = None) -> Attempt:
+    async def ask(self, sample: Sample, trial: int, *, due_ns: int | None = None, slot: int | None = None) -> Attempt:
         """The attempt as it ended after its retries.
 
         due_ns: `perf_counter_ns` at which the schedule wanted the request out: latencies count from there, retries
         and all, so that a slow server cannot hide behind a late send. None: each try counts from its own send.
+        slot: the engine's slot that should answer, where it can be chosen.
         """
         settings, seed = self.settings, self.settings.seed + trial
-        body = request_body(sample, self.model, self.endpoint, seed)
+        body = request_body(sample, self.model, self.endpoint, seed, slot)
 
         async def once() -> Reading:
             exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)

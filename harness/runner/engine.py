@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import orjson
@@ -17,6 +18,7 @@ from harness.protocols import Endpoint
 from harness.records import Attempt, Sample
 from harness.runner.attempt import Asker
 from harness.runner.guard import FATAL, Budget, Guard
+from harness.runner.prefix import Routes
 
 __all__ = ["Lane", "Stopwatch", "Work", "run_lanes"]
 
@@ -87,6 +89,8 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
         try:
             if _is_open(settings.arrival):
                 await loop.open(work, settings.arrival.max_in_flight)
+            elif len(lanes) == 1 and lanes[0].endpoint.slot_field is not None and settings.concurrency > 1:
+                await loop.routed(Routes(work, settings.concurrency), settings.concurrency)
             else:
                 await loop.closed(work, settings.concurrency)
         except* BackendError as errors:
@@ -122,6 +126,17 @@ class _Loop:
             for _ in range(concurrency):
                 group.create_task(worker())
 
+    async def routed(self, routes: Routes[Work], slots: int) -> None:
+        """One attempt at once for each slot, each slot with a stretch of the work that begins alike."""
+
+        async def worker(slot: int) -> None:
+            for item in self._within_budget(iter(partial(routes.take, slot), None)):
+                await self._one(item, None, slot)
+
+        async with asyncio.TaskGroup() as group:
+            for slot in range(slots):
+                group.create_task(worker(slot))
+
     async def open(self, work: Iterator[Work], max_in_flight: int) -> None:
         """Each attempt at its own time, however slow the server is, up to a bound on what is in flight at once.
 
@@ -143,7 +158,7 @@ class _Loop:
                 await room.acquire()
                 group.create_task(one(item, due_ns))
 
-    def _within_budget(self, work: Iterator[Work]) -> Iterator[Work]:
+    def _within_budget(self, work: Iterable[Work]) -> Iterator[Work]:
         for item in work:
             self.stopped = self.stopped or self._budget.spent()
             if self.stopped is not None:
@@ -151,9 +166,9 @@ class _Loop:
             self._budget.sent()
             yield item
 
-    async def _one(self, item: Work, due_ns: int | None) -> None:
+    async def _one(self, item: Work, due_ns: int | None, slot: int | None = None) -> None:
         began = time.perf_counter()
-        attempt = await self._askers[item.lane].ask(item.sample, item.trial, due_ns)
+        attempt = await self._askers[item.lane].ask(item.sample, item.trial, due_ns=due_ns, slot=slot)
         self._clock.busy(item.lane, time.perf_counter() - began)
         if attempt.failure is None or attempt.failure.boundary != "harness":
             self._lanes[item.lane].record(item.sample, attempt)

@@ -7,7 +7,7 @@ from harness.protocols import Endpoint
 from harness.records import Sample
 from harness.toolcalling.encode import ChatRequest, PromptOptions, encode
 
-__all__ = ["request_body", "sampling_fields"]
+__all__ = ["chat_request", "request_body", "sampling_fields"]
 
 
 def sampling_fields(generation: GenerationConfig, seed: int) -> dict[str, object]:
@@ -26,10 +26,14 @@ def sampling_fields(generation: GenerationConfig, seed: int) -> dict[str, object
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def request_body(sample: Sample, model: ModelConfig, endpoint: Endpoint, seed: int) -> bytes:
-    """The JSON body of one streamed chat completion."""
-    options = PromptOptions(style=model.prompt.style, examples=model.prompt.examples)
-    request: ChatRequest = encode(sample, model.protocol, options)
+def chat_request(sample: Sample, model: ModelConfig) -> ChatRequest:
+    """A sample as the model's protocol and prompt configuration put it."""
+    return encode(sample, model.protocol, PromptOptions(style=model.prompt.style, examples=model.prompt.examples))
+
+
+def request_body(sample: Sample, model: ModelConfig, endpoint: Endpoint, seed: int, slot: int | None = None) -> bytes:
+    """The JSON body of one streamed chat completion; `slot` is sent where the engine lets it be chosen."""
+    request = chat_request(sample, model)
     body: dict[str, object] = {
         "model": endpoint.model,
         "messages": request.messages,
@@ -43,4 +47,6 @@ def request_body(sample: Sample, model: ModelConfig, endpoint: Endpoint, seed: i
         body["tool_choice"] = request.tool_choice
     if request.response_format is not None:
         body["response_format"] = request.response_format
+    if slot is not None and endpoint.slot_field is not None:
+        body[endpoint.slot_field] = slot
     return orjson.dumps(body | endpoint.extra_body)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -19,7 +20,9 @@ from harness.records.summary import Summary
 from harness.runner.attempt import judge
 from harness.runner.engine import Lane
 from harness.runner.facts import commit, machine_facts, package_versions
+from harness.runner.prefix import by_prefix, shared_frac
 from harness.runner.probe import probe_tools
+from harness.runner.request import chat_request
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
 from harness.store.journal import Journal, read_journal
@@ -38,8 +41,10 @@ from harness.store.runfolder import (
 
 __all__ = ["Job", "Session", "config_hash", "run_folder"]
 
-_DECIDING = {"trials", "seed", "concurrency", "arrival", "deadline_s", "stall_s"}
+_DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", "stall_s"}
 """Keys of `run` that can change an answer or a timing."""
+_LOOKED_AT = 512
+_WORTH_CACHING = 0.5
 _PATH_KEYS = frozenset({"path", "results", "reports", "chat_template"})
 
 
@@ -106,11 +111,14 @@ class Session:
     scores: Journal = field(init=False)
     progress: Callable[[], None] = field(init=False, default=lambda: None)
     """Called after each finished attempt."""
+    ordered: tuple[Sample, ...] = field(init=False)
+    prefix_order: bool = field(init=False, default=False)
     _earlier_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.manifest = self._manifest()
         self._earlier_s = self.manifest.wall_s
+        self.ordered = self.job.samples
         write_record(self.folder / MANIFEST, self.manifest)
         if not (self.folder / SAMPLES).exists():
             _write_samples(self.folder / SAMPLES, self.job.samples)
@@ -124,11 +132,16 @@ class Session:
         return len(self.job.samples) * self.job.config.run.trials
 
     def remaining(self) -> Iterator[tuple[Sample, int]]:
-        """Samples with their trial that have no final outcome yet, in the order of the suite."""
-        for trial in range(self.job.config.run.trials):
-            for sample in self.job.samples:
-                if attempt_key(sample.id, trial) not in self.done:
-                    yield sample, trial
+        """Samples with their trial that have no final outcome yet, in the order of the run."""
+        trials = range(self.job.config.run.trials)
+        pairs = (
+            ((sample, trial) for sample in self.ordered for trial in trials)  # the same prompt again comes next
+            if self.prefix_order
+            else ((sample, trial) for trial in trials for sample in self.ordered)
+        )
+        for sample, trial in pairs:
+            if attempt_key(sample.id, trial) not in self.done:
+                yield sample, trial
 
     @property
     def unfinished(self) -> bool:
@@ -140,7 +153,18 @@ class Session:
         found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
         self.warn(found)
         self.update(backend=endpoint.facts)
+        self._order(endpoint)
         return Lane(self.job.config.model, endpoint, self.job.config.run, self._record)
+
+    def _order(self, endpoint: Endpoint) -> None:
+        """Puts the samples in order, and says what a prefix cache would save where there is much to save."""
+        wanted = self.job.config.run.order
+        self.prefix_order = wanted == "prefix" or (wanted == "auto" and endpoint.caches)
+        encode = partial(chat_request, model=self.job.config.model)
+        if self.prefix_order:
+            self.ordered = by_prefix(self.job.samples, encode)
+        elif self.job.config.backend.name == "llamacpp":
+            self.warn(_cache_hint(shared_frac(by_prefix(self.job.samples[:_LOOKED_AT], encode), encode)))
 
     def warn(self, warning: str | None) -> None:
         """Adds a word for the reader of the results, once."""
@@ -214,6 +238,15 @@ class Session:
         """Closes the journals."""
         self.attempts.close()
         self.scores.close()
+
+
+def _cache_hint(shared: float | None) -> str | None:
+    if shared is None or shared < _WORTH_CACHING:
+        return None
+    return (
+        f"{shared:.0%} of the prompts' text repeats the beginning of another prompt, and each is computed anew "
+        "(the strict lane, backend.cache=off); backend.cache=on saves most of that time, at slightly different answers"
+    )
 
 
 def _write_samples(path: Path, samples: tuple[Sample, ...]) -> None:
