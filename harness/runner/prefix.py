@@ -1,4 +1,4 @@
-"""Orders samples so that an engine's prefix cache is hit: what shares a prompt's beginning comes one after the other."""
+"""Orders samples for prefix caches: prompts that begin alike come one after the other, and stay with their slot."""
 
 import hashlib
 from collections import deque
