@@ -245,7 +245,7 @@ class RunnerConfig(Record):
     arrival: ArrivalConfig = ArrivalConfig()
     budget: BudgetConfig = BudgetConfig()
     trials: int = Field(default=1, ge=1)
-    warmup: int = Field(default=1, ge=0)
+    warmup: int = Field(default=2, ge=0)
     """Requests before the clock counts; not recorded."""
     deadline_s: float = Field(default=120.0, gt=0)
     """Per try, from sending to the last byte."""

@@ -8,10 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.records import Timing, Usage
+from harness.records import ServerTiming, Timing, Usage
 from harness.records.summary import Quantiles
 
-__all__ = ["decode_tokens_per_s", "e2e_s", "quantiles", "tpot_s", "tpot_with_first_s", "ttft_s"]
+__all__ = [
+    "decode_tokens_per_s",
+    "e2e_s",
+    "quantiles",
+    "queue_s",
+    "tpot_s",
+    "tpot_with_first_s",
+    "ttft_content_s",
+    "ttft_reasoning_s",
+    "ttft_s",
+    "ttft_tool_s",
+]
 
 _NS = 1e9
 
@@ -29,6 +40,57 @@ def ttft_s(timing: Timing) -> float | None:
     """
     first = _first_ns(timing)
     return None if first is None else (first - timing.intended_ns) / _NS
+
+
+def _since_intended_s(timing: Timing, mark_ns: int | None) -> float | None:
+    return None if mark_ns is None else (mark_ns - timing.intended_ns) / _NS
+
+
+def ttft_content_s(timing: Timing) -> float | None:
+    """Seconds from the intended send to the first token of the answer's text; None if it has no text.
+
+    >>> ttft_content_s(Timing(at=0, first_reasoning_ns=250_000_000, first_content_ns=900_000_000))
+    0.9
+    """
+    return _since_intended_s(timing, timing.first_content_ns)
+
+
+def ttft_reasoning_s(timing: Timing) -> float | None:
+    """Seconds from the intended send to the first reasoning token; None if none was streamed.
+
+    >>> ttft_reasoning_s(Timing(at=0, first_reasoning_ns=250_000_000, first_content_ns=900_000_000))
+    0.25
+    """
+    return _since_intended_s(timing, timing.first_reasoning_ns)
+
+
+def ttft_tool_s(timing: Timing) -> float | None:
+    """Seconds from the intended send to the first token of a native tool call; None if none was streamed.
+
+    A server that parses calls itself may hold tokens back until it knows that a call has begun: that wait is in here.
+    >>> ttft_tool_s(Timing(at=0, first_tool_ns=400_000_000))
+    0.4
+    """
+    return _since_intended_s(timing, timing.first_tool_ns)
+
+
+def queue_s(timing: Timing, server: ServerTiming | None) -> float | None:
+    """Seconds that the request was at the server without being computed, or on its way; None where no one can know.
+
+    What the server reports itself (`queue_s`) is taken as it is. Else, where it reports its times of service (llama.cpp
+    `timings`): from send to last byte, less the prompt's and the generation's time. That is an upper bound: beside the
+    wait for a free slot it holds the network both ways, the chat template and tokenising, some milliseconds in all on
+    loopback. It counts from the real send: what the harness itself held back is no queue of the server's.
+    >>> queue_s(Timing(at=0, end_ns=2_000_000_000), ServerTiming(prompt_s=0.25, predicted_s=1.25))
+    0.5
+    """
+    if server is None:
+        return None
+    if server.queue_s is not None:
+        return server.queue_s
+    if server.prompt_s is None or server.predicted_s is None or timing.end_ns is None:
+        return None
+    return max(0.0, timing.end_ns / _NS - server.prompt_s - server.predicted_s)
 
 
 def e2e_s(timing: Timing) -> float | None:

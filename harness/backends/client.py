@@ -1,7 +1,8 @@
 """The measuring client: one streamed chat completion over HTTP, with raw marks and nothing parsed on the clock.
 
-While a reply streams, each piece of the body is kept as it came, with the monotonic time of its arrival. Reading the
-server-sent events, counting and judging happen after the last byte (`harness.backends.stream`).
+While a reply streams, each piece of the body is kept as it came, with the monotonic time of its arrival
+(`harness.backends.clock`); nobody is woken before the last byte. Reading the server-sent events, counting and judging
+come after it (`harness.backends.stream`).
 """
 
 import asyncio
@@ -12,15 +13,26 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from harness.backends.clock import CURRENT, BodyTooLargeError, ClockedConnector, Marks
+from harness.backends.pace import Pace
 from harness.protocols import Endpoint
 from harness.records import Failure
 
 __all__ = ["ChatClient", "Exchange"]
 
-_MAX_BODY_BYTES = 64 * 1024 * 1024
-_JSON_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+_MIB = 1 << 20
+_MOST_BODY_BYTES, _LEAST_BODY_BYTES, _ALL_BODIES_BYTES = 64 * _MIB, 4 * _MIB, 512 * _MIB
+"""Room for one reply: a share of that for all in flight, within bounds. 100,000 streamed tokens take some 20 MiB."""
+_TOO_SHORT = "Not enough data"
+"""In aiohttp's words for a body that ended before its length, its last chunk or its compression did."""
+_JSON_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",  # a compressor holds tokens back until it has a block of them
+}
 
 
 @dataclass(slots=True)
@@ -32,6 +44,8 @@ class Exchange:
     status: int | None = None
     content_type: str = ""
     retry_after: str | None = None
+    location: str | None = None
+    """Where a redirect points to."""
     headers_ns: int | None = None
     pieces: list[bytes] = field(default_factory=list)
     """Pieces of the body in order of arrival."""
@@ -49,12 +63,14 @@ class ChatClient:
         self._url = f"{endpoint.base_url}/chat/completions"
         self._headers = {**_JSON_HEADERS, **endpoint.headers}
         self._concurrency = concurrency
+        self._max_body_bytes = min(_MOST_BODY_BYTES, max(_LEAST_BODY_BYTES, _ALL_BODIES_BYTES // concurrency))
         self._connect_timeout_s = connect_timeout_s
         self._loopback = URL(self._url).host in {"127.0.0.1", "localhost", "::1"}  # a proxy never stands between
         self._session: aiohttp.ClientSession | None = None
+        self._pace = Pace()
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=60.0, ttl_dns_cache=300)
+        connector = ClockedConnector(limit=self._concurrency)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=not self._loopback
@@ -78,33 +94,48 @@ class ChatClient:
                 await self._receive(self._session, body, exchange, stall_s)
         except TimeoutError as error:
             exchange.failure = _timed_out(exchange, error, deadline_s, stall_s)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except BodyTooLargeError:
+            exchange.failure = _oversized(exchange, self._max_body_bytes)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             exchange.failure = _network_failure(error, exchange)
         exchange.end_ns = exchange.marks_ns[-1] if exchange.failure is None and exchange.marks_ns else _now()
+        await self._pace.turn()
         return exchange
 
     async def _receive(self, session: aiohttp.ClientSession, body: bytes, exchange: Exchange, stall_s: float) -> None:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s, sock_read=stall_s)
         exchange.sent_ns = _now()
-        async with session.post(self._url, data=body, headers=self._headers, timeout=timeout) as response:
-            exchange.headers_ns = _now()
-            exchange.status = response.status
-            exchange.content_type = response.content_type
-            exchange.retry_after = response.headers.get("Retry-After")
-            pieces, marks, size = exchange.pieces, exchange.marks_ns, 0
-            now = time.perf_counter_ns
-            async for piece in response.content.iter_any():
-                marks.append(now())
-                pieces.append(piece)
-                size += len(piece)
-                if size > _MAX_BODY_BYTES:
-                    exchange.failure = Failure(
-                        boundary="infrastructure",
-                        kind="malformed_stream",
-                        message=f"the reply is larger than {_MAX_BODY_BYTES >> 20} MiB and was cut off",
-                        status=response.status,
-                    )
-                    return
+        marks = Marks(room_bytes=self._max_body_bytes)
+        token = CURRENT.set(marks)
+        try:
+            async with session.post(
+                self._url, data=body, headers=self._headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                exchange.status = response.status
+                exchange.content_type = response.content_type
+                exchange.retry_after = response.headers.get("Retry-After")
+                if 300 <= response.status < 400:
+                    exchange.location = response.headers.get("Location")
+                await marks.whole()
+        finally:
+            CURRENT.reset(token)
+            _take(exchange, marks)
+
+
+def _take(exchange: Exchange, marks: Marks) -> None:
+    """Puts what the clock noted into the exchange, also of one that was broken off."""
+    exchange.sent_ns = marks.sent_ns or exchange.sent_ns
+    exchange.headers_ns = marks.headers_ns
+    exchange.pieces = marks.take()
+    exchange.marks_ns = marks.times_ns
+
+
+def _oversized(exchange: Exchange, limit: int) -> Failure:
+    """The failure of a reply beyond all bounds; what came of it is let go."""
+    exchange.pieces.clear()
+    exchange.marks_ns.clear()
+    message = f"the reply is larger than {limit // _MIB} MiB and was cut off: does the server honour max_tokens?"
+    return Failure(boundary="infrastructure", kind="malformed_stream", message=message, status=exchange.status)
 
 
 def _now() -> int:
@@ -133,13 +164,24 @@ def _network_failure(error: Exception, exchange: Exchange) -> Failure:
     if isinstance(error, aiohttp.ClientConnectorError):
         message = f"nothing answers at {error.host}:{error.port}: {_brief(error.os_error)}"
         return Failure(boundary="infrastructure", kind="connect", message=message)
-    if isinstance(error, aiohttp.ClientPayloadError):
-        message = f"the connection ended inside the reply: {_brief(error)}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        message = f"the proxy refuses the connection: HTTP {error.status}"
+        return Failure(boundary="infrastructure", kind="connect", message=message)
+    if isinstance(error, aiohttp.ClientPayloadError) and _TOO_SHORT in str(error):
+        message = f"the connection ended inside the reply, after {len(exchange.pieces)} pieces of it"
         return Failure(boundary="infrastructure", kind="truncated_stream", message=message, status=status)
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientOSError):
         where = "inside the reply" if exchange.pieces else "before the reply"
         return Failure(boundary="infrastructure", kind="reset", message=f"connection reset {where}", status=status)
-    return Failure(boundary="infrastructure", kind="malformed_stream", message=_brief(error), status=status)
+    message = f"the server does not keep to HTTP: {_brief(_complaint(error))}"
+    return Failure(boundary="infrastructure", kind="malformed_stream", message=message, status=status)
+
+
+def _complaint(error: BaseException) -> str:
+    """What the parser of HTTP found wrong, in one line; aiohttp hides it in causes behind a made-up status 400."""
+    while error.__cause__ is not None and not isinstance(error, HttpProcessingError):
+        error = error.__cause__
+    return " ".join(str(getattr(error, "message", error)).split())
 
 
 def _brief(error: object) -> str:

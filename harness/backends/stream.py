@@ -1,14 +1,23 @@
 """From a raw exchange to reply, marks, usage and blame: pure, and never on the clock."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 
-from harness.backends.blame import attribute, error_status
+from harness.backends.blame import attribute, error_status, redirected
 from harness.backends.client import Exchange
 from harness.records import Failure, FailureKind, RawToolCall, Reply, ServerTiming, Timing, Usage
 
 __all__ = ["Reading", "read_exchange"]
+
+
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+_MOST = 2**63
+"""Counts beyond what any column or program holds are no counts."""
 
 
 @dataclass(slots=True)
@@ -56,42 +65,77 @@ def read_exchange(exchange: Exchange, intended_ns: int | None = None) -> Reading
     parts = _Assembly()
     failure = exchange.failure
     if failure is None and exchange.status != 200:
-        failure = attribute(exchange.status or 0, b"".join(exchange.pieces), exchange.retry_after)
+        failure = _refusal(exchange)
     elif exchange.status == 200 and exchange.content_type == "text/event-stream":
         broken = _read_events(exchange, parts)
+        if parts.done and parts.finish_reason and broken is None:  # whatever became of the connection afterwards
+            exchange.end_ns, failure = exchange.marks_ns[-1], None
         failure = failure or broken or _ending(parts)
     elif failure is None:
-        said = exchange.content_type or "no content type"
-        message = f"the server answered with {said} instead of text/event-stream: does it support stream=true?"
-        failure = Failure(boundary="infrastructure", kind="wrong_content_type", message=message, status=exchange.status)
+        failure = _no_stream(exchange)
     reply = _reply(parts) if parts.any_choice else None
     if failure is None and reply is not None:
         failure = _model_failure(reply)
     return Reading(reply, _timing(exchange, parts, intended_ns), _usage(parts), _server_timing(parts), failure)
 
 
+def _refusal(exchange: Exchange) -> Failure:
+    status = exchange.status or 0
+    if 300 <= status < 400:
+        return redirected(status, exchange.location)
+    return attribute(status, b"".join(exchange.pieces), exchange.retry_after)
+
+
+def _no_stream(exchange: Exchange) -> Failure:
+    """The failure of a 200 that is no event stream: an error in words, a reply in one piece, or a stray page."""
+    body = b"".join(exchange.pieces)
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        said = None
+    if isinstance(said, dict) and said.get("error"):
+        return attribute(error_status(said["error"]), body, exchange.retry_after)
+    kind = exchange.content_type or "no content type"
+    message = f"the server answered with {kind} instead of text/event-stream"
+    if isinstance(said, dict) and "choices" in said:
+        message += ": it ignored stream=true, and without a stream there is nothing to time"
+    return Failure(boundary="infrastructure", kind="wrong_content_type", message=message, status=exchange.status)
+
+
 def _read_events(exchange: Exchange, parts: _Assembly) -> Failure | None:
     """Feeds every event to the assembly, with the arrival of the piece that completed it."""
-    rest = b""
+    partial: list[bytes] = []
     data: list[bytes] = []
     origin = exchange.sent_ns
     for piece, mark in zip(exchange.pieces, exchange.marks_ns, strict=True):
-        lines = (rest + piece if rest else piece).split(b"\n")
-        rest = lines.pop()
+        lines = piece.split(b"\n")
+        if len(lines) == 1:
+            partial.append(piece)
+            continue
+        if partial:
+            lines[0] = b"".join((*partial, lines[0]))
+            partial.clear()
+        if rest := lines.pop():
+            partial.append(rest)
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:].strip())
+            elif line.startswith(b"error:"):  # llama.cpp before its errors came as data
+                return attribute(500, line[6:], None)
             elif data and not line.strip(b"\r"):
                 failure = _event(data[0] if len(data) == 1 else b"\n".join(data), mark - origin, parts)
                 if failure is not None:
                     return failure
                 data.clear()
+    return None if exchange.failure else _unended(b"".join(partial), data, exchange, parts)
+
+
+def _unended(rest: bytes, data: list[bytes], exchange: Exchange, parts: _Assembly) -> Failure | None:
+    """The last event of a stream that ended in order but without a blank line."""
     tail = rest.strip()
     if tail.startswith(b"data:"):
         data.append(tail[5:].strip())
-    if data and exchange.failure is None:  # a last event without its blank line
-        return _event(b"\n".join(data), exchange.marks_ns[-1] - origin, parts)
-    return None
+    return _event(b"\n".join(data), exchange.marks_ns[-1] - exchange.sent_ns, parts) if data else None
 
 
 def _event(data: bytes, mark_ns: int, parts: _Assembly) -> Failure | None:
@@ -100,20 +144,35 @@ def _event(data: bytes, mark_ns: int, parts: _Assembly) -> Failure | None:
         return None
     try:
         event = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        return _broken(f"an event of the stream is not JSON ({error}): {data[:80].decode('utf-8', 'replace')}")
+    except orjson.JSONDecodeError:
+        try:
+            event = orjson.loads(_mended(data))
+        except orjson.JSONDecodeError as error:
+            return _broken(f"an event of the stream is not JSON ({error}): {data[:80].decode('utf-8', 'replace')}")
     if not isinstance(event, dict):
         return _broken("an event of the stream is no JSON object")
-    if event.get("error"):
-        return attribute(error_status(event["error"]), data, None)
+    said = event if event.get("object") == "error" else event.get("error")
+    if said:
+        return attribute(error_status(said), data, None)
     if event.get("usage"):
         parts.usage = event["usage"]
-    if event.get("timings"):
-        parts.timings = event["timings"]
-    for choice in event.get("choices") or ():
+    timings = event.get("timings") or event.get("metrics")
+    if timings:
+        parts.timings = timings
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and choice.get("index", 0) == 0:
             _choice(choice, mark_ns, parts)
     return None
+
+
+def _mended(data: bytes) -> bytes:
+    """Text with a replacement character for each piece that no Unicode is.
+
+    A model can generate such pieces (a token may be part of a character), and servers pass them on. An event stream is
+    to be decoded with replacement (WHATWG HTML, "event stream interpretation"), so this is the reply and no fault.
+    """
+    return _LONE_SURROGATE.sub(rb"\\ufffd", data.decode("utf-8", "replace").encode())
 
 
 def _broken(message: str, kind: FailureKind = "malformed_stream") -> Failure:
@@ -189,6 +248,8 @@ def _ending(parts: _Assembly) -> Failure | None:
         return _broken("the stream ended without finish_reason and without [DONE]", "truncated_stream")
     if not parts.any_choice:
         return _broken("the stream held no choice")
+    if parts.finish_reason == "error":
+        return _broken("the server gave the reply up: finish_reason error", "server_error")
     return None
 
 
@@ -217,11 +278,13 @@ def _timing(exchange: Exchange, parts: _Assembly, intended_ns: int | None) -> Ti
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
 
 
 def _seconds(value: object) -> float | None:
-    return value / 1000 if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    return (
+        value / 1000 if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST else None
+    )
 
 
 def _usage(parts: _Assembly) -> Usage:
@@ -247,8 +310,9 @@ def _server_timing(parts: _Assembly) -> ServerTiming | None:
     if not isinstance(timings, dict):
         return None
     return ServerTiming(
-        prompt_s=_seconds(timings.get("prompt_ms")),
-        predicted_s=_seconds(timings.get("predicted_ms")),
+        queue_s=_seconds(timings.get("queue_time_ms")),  # vLLM with --enable-per-request-metrics
+        prompt_s=_seconds(timings.get("prompt_ms", timings.get("time_to_first_token_ms"))),
+        predicted_s=_seconds(timings.get("predicted_ms", timings.get("generation_time_ms"))),
         prompt_tokens=_whole(timings.get("prompt_n")),
         predicted_tokens=_whole(timings.get("predicted_n")),
     )

@@ -108,7 +108,7 @@ class Timing(Record):
 
 
 class ServerTiming(Record):
-    """What the server says of itself, in seconds (llama.cpp `timings`); None where it is silent."""
+    """What the server says of itself, in seconds (llama.cpp `timings`, vLLM `metrics`); None where it is silent."""
 
     queue_s: float | None = None
     prompt_s: float | None = None

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 from harness.records.attempt import Protocol
 from harness.records.base import Record
 
-__all__ = ["BackendFacts", "MachineFacts", "Manifest", "WeightFacts"]
+__all__ = ["BackendFacts", "LagFacts", "MachineFacts", "Manifest", "WeightFacts"]
 
 
 class WeightFacts(Record):
@@ -49,6 +49,16 @@ class MachineFacts(Record):
     python: str
 
 
+class LagFacts(Record):
+    """How late the harness's own event loop was while it measured."""
+
+    p50_s: float = Field(ge=0)
+    p99_s: float = Field(ge=0)
+    max_s: float = Field(ge=0)
+    n: int = Field(ge=1)
+    """Samples taken."""
+
+
 class Manifest(Record):
     """Written when a run starts, completed when it ends."""
 
@@ -80,4 +90,8 @@ class Manifest(Record):
     """Measured wall-clock seconds over all sittings."""
     status: Literal["running", "interrupted", "stopped", "complete", "failed"] = "running"
     """`stopped`: a budget was spent. Only `complete` is not resumed."""
+    clock: Literal["kernel", "read"] | None = None
+    """What marks arrival: the kernel's stamp of the packet, or the moment at which the harness read it."""
+    lag: LagFacts | None = None
+    """Of the latest sitting; None where it was not measured."""
     warnings: tuple[str, ...] = ()

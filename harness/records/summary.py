@@ -94,6 +94,18 @@ class Summary(Record):
 
     ttft_s: Quantiles | None
     """Intended send to the first content, reasoning or tool-call token."""
+    ttft_content_s: Quantiles | None = None
+    """The same to the first token of the answer's text."""
+    ttft_reasoning_s: Quantiles | None = None
+    """The same to the first reasoning token."""
+    ttft_tool_s: Quantiles | None = None
+    """The same to the first token of a native tool call."""
+    ttft_cold_s: Quantiles | None = None
+    """`ttft_s` of attempts whose prompt was computed, less than half of its tokens cached."""
+    ttft_warm_s: Quantiles | None = None
+    """`ttft_s` of attempts with at least half of the prompt's tokens cached."""
+    queue_s: Quantiles | None = None
+    """Wait at the server before and around its service, where it reports its own times (an upper bound)."""
     tpot_s: Quantiles | None
     """(last token − first token) / (output tokens − 1), per attempt with at least two tokens."""
     tpot_with_first_s: Quantiles | None

@@ -14,6 +14,7 @@ from harness.records import Sample
 from harness.records.summary import Summary
 from harness.runner.engine import Stopwatch, Work, run_lanes
 from harness.runner.guard import Budget
+from harness.runner.lag import LagMonitor
 from harness.runner.progress import make_progress
 from harness.runner.schedule import arrivals_s, interleave
 from harness.runner.session import Job, Session, run_folder
@@ -92,7 +93,12 @@ class _Together:
             with make_progress(self._config.progress, self._title(), tallies, self._planned()) as bar:
                 for session in self._sessions:
                     session.progress = bar.update
-                return await run_lanes(lanes, self._work(), Budget(self._config.run.budget), self._clock)
+                async with LagMonitor() as lag:
+                    try:
+                        return await run_lanes(lanes, self._work(), Budget(self._config.run.budget), self._clock)
+                    finally:
+                        for session in self._sessions:
+                            session.note_clock(lag.facts())
 
     def _title(self) -> str:
         models = ", ".join(dict.fromkeys(session.job.config.model.name for session in self._sessions))

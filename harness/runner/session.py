@@ -11,15 +11,18 @@ import orjson
 from pydantic import JsonValue
 
 from harness import __version__
+from harness.backends.clock import kernel_stamps
 from harness.config import RunConfig
 from harness.errors import ConfigError, DataError
+from harness.measure import quantiles
 from harness.protocols import Backend, Endpoint, Scorer
 from harness.records import Attempt, Sample, Score, attempt_key
-from harness.records.manifest import Manifest, WeightFacts
+from harness.records.manifest import LagFacts, Manifest, WeightFacts
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
 from harness.runner.engine import Lane
 from harness.runner.facts import commit, machine_facts, package_versions
+from harness.runner.lag import lag_warning
 from harness.runner.prefix import by_prefix, shared_frac
 from harness.runner.probe import probe_tools
 from harness.runner.request import chat_request
@@ -165,6 +168,12 @@ class Session:
             self.ordered = by_prefix(self.job.samples, encode)
         elif self.job.config.backend.name == "llamacpp":
             self.warn(_cache_hint(shared_frac(by_prefix(self.job.samples[:_LOOKED_AT], encode), encode)))
+
+    def note_clock(self, lag: LagFacts | None) -> None:
+        """Notes what marked the time in this sitting, and how late the event loop was."""
+        self.update(lag=lag, clock="kernel" if kernel_stamps() else "read")
+        ttft, tpot = quantiles(self.tally.measured["ttft"]), quantiles(self.tally.measured["tpot"])
+        self.warn(lag_warning(lag, ttft.p50 if ttft else None, tpot.p50 if tpot else None))
 
     def warn(self, warning: str | None) -> None:
         """Adds a word for the reader of the results, once."""

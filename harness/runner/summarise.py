@@ -6,8 +6,8 @@ from harness.config import RunConfig
 from harness.cost import cost_basis, machine_usd_per_hour
 from harness.measure import quantiles
 from harness.records.manifest import Manifest
-from harness.records.summary import CategorySummary, Interval, Summary
-from harness.runner.tally import Doubles, Tally
+from harness.records.summary import CategorySummary, Interval, Quantiles, Summary
+from harness.runner.tally import Figure, Tally
 from harness.stats.proportion import mean_interval
 
 __all__ = ["summarise"]
@@ -19,6 +19,11 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
     cost = _cost_usd(tally, manifest, config)
     weights = manifest.backend.weights if manifest.backend else None
     wall_s = manifest.wall_s or None
+    rate = quantiles(tally.measured["decode_rate"])
+
+    def seconds(figure: Figure) -> Quantiles | None:
+        return quantiles(tally.measured[figure])
+
     return Summary(
         run=manifest.run,
         suite=manifest.suite,
@@ -44,11 +49,17 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         misses=dict(tally.misses.most_common()),
         failures=dict(tally.failures.most_common()),
         decisions=tally.decision_table(),
-        ttft_s=quantiles(tally.ttft),
-        tpot_s=quantiles(tally.tpot),
-        tpot_with_first_s=quantiles(tally.tpot_with_first),
-        e2e_s=quantiles(tally.e2e),
-        output_tokens_per_s=_median(tally.decode_rate),
+        ttft_s=seconds("ttft"),
+        ttft_content_s=seconds("ttft_content"),
+        ttft_reasoning_s=seconds("ttft_reasoning"),
+        ttft_tool_s=seconds("ttft_tool"),
+        ttft_cold_s=seconds("ttft_cold"),
+        ttft_warm_s=seconds("ttft_warm"),
+        queue_s=seconds("queue"),
+        tpot_s=seconds("tpot"),
+        tpot_with_first_s=seconds("tpot_with_first"),
+        e2e_s=seconds("e2e"),
+        output_tokens_per_s=rate.p50 if rate else None,
         system_tokens_per_s=tally.output_tokens / wall_s if tally.output_tokens is not None and wall_s else None,
         prompt_tokens=tally.prompt_tokens,
         cached_tokens=tally.cached_tokens,
@@ -65,11 +76,6 @@ def _interval(tally: Tally, by_sample: dict[str, float]) -> Interval | None:
     """Interval of the mean over samples, those of one session taken together."""
     clusters = [tally.sessions.get(name, name) for name in by_sample] if tally.sessions else []
     return mean_interval(list(by_sample.values()), clusters)
-
-
-def _median(values: Doubles) -> float | None:
-    found = quantiles(values)
-    return None if found is None else found.p50
 
 
 def _category(tally: Tally, name: str) -> CategorySummary:

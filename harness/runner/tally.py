@@ -2,14 +2,25 @@
 
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from harness.measure import decode_tokens_per_s, e2e_s, tpot_s, tpot_with_first_s, ttft_s
+from harness.measure import (
+    decode_tokens_per_s,
+    e2e_s,
+    queue_s,
+    tpot_s,
+    tpot_with_first_s,
+    ttft_content_s,
+    ttft_reasoning_s,
+    ttft_s,
+    ttft_tool_s,
+)
 from harness.records import Attempt, FailureKind, MissClass, Sample, Score
 from harness.records.summary import DecisionTable
 
-__all__ = ["Doubles", "Tally"]
+__all__ = ["FIGURES", "Doubles", "Figure", "Tally"]
 
 
 if TYPE_CHECKING:  # arrays take a type parameter for type checkers only
@@ -20,6 +31,37 @@ else:
 
 def _doubles() -> Doubles:
     return array("d")
+
+
+Figure = Literal[
+    "ttft", "ttft_content", "ttft_reasoning", "ttft_tool", "ttft_cold", "ttft_warm", "queue", "tpot", "tpot_with_first",
+    "e2e", "decode_rate",
+]  # fmt: skip
+_WARM_FRAC = 0.5
+
+
+def _cached_ttft(attempt: Attempt, *, warm: bool) -> float | None:
+    """TTFT if the prompt was cached as wanted; None where the server does not say what was."""
+    prompt, cached = attempt.usage.prompt_tokens, attempt.usage.cached_tokens
+    if not prompt or cached is None or (cached / prompt >= _WARM_FRAC) != warm:
+        return None
+    return ttft_s(attempt.timing)
+
+
+FIGURES: dict[Figure, Callable[[Attempt], float | None]] = {
+    "ttft": lambda a: ttft_s(a.timing),
+    "ttft_content": lambda a: ttft_content_s(a.timing),
+    "ttft_reasoning": lambda a: ttft_reasoning_s(a.timing),
+    "ttft_tool": lambda a: ttft_tool_s(a.timing),
+    "ttft_cold": lambda a: _cached_ttft(a, warm=False),
+    "ttft_warm": lambda a: _cached_ttft(a, warm=True),
+    "queue": lambda a: queue_s(a.timing, a.server),
+    "tpot": lambda a: tpot_s(a.timing, a.usage),
+    "tpot_with_first": lambda a: tpot_with_first_s(a.timing, a.usage),
+    "e2e": lambda a: e2e_s(a.timing) if a.reply is not None else None,
+    "decode_rate": lambda a: decode_tokens_per_s(a.timing, a.usage),
+}
+"""Each figure of an attempt, None where it is undefined or was not measured."""
 
 
 @dataclass(slots=True)
@@ -41,11 +83,8 @@ class Tally:
     failures: Counter[FailureKind] = field(default_factory=Counter)
     decisions: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     """(should call, called)."""
-    ttft: Doubles = field(default_factory=_doubles)
-    tpot: Doubles = field(default_factory=_doubles)
-    tpot_with_first: Doubles = field(default_factory=_doubles)
-    e2e: Doubles = field(default_factory=_doubles)
-    decode_rate: Doubles = field(default_factory=_doubles)
+    measured: dict[Figure, Doubles] = field(default_factory=lambda: {name: _doubles() for name in FIGURES})
+    """Measured values, 8 bytes each."""
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
@@ -82,16 +121,10 @@ class Tally:
             self.decisions[(should_call, should_call == (right == 1.0))] += 1
 
     def _measured(self, attempt: Attempt) -> None:
-        timing, usage = attempt.timing, attempt.usage
-        for values, value in (
-            (self.ttft, ttft_s(timing)),
-            (self.tpot, tpot_s(timing, usage)),
-            (self.tpot_with_first, tpot_with_first_s(timing, usage)),
-            (self.e2e, e2e_s(timing) if attempt.reply is not None else None),
-            (self.decode_rate, decode_tokens_per_s(timing, usage)),
-        ):
+        for name, figure in FIGURES.items():
+            value = figure(attempt)
             if value is not None:
-                values.append(value)
+                self.measured[name].append(value)
 
     def _tokens(self, attempt: Attempt) -> None:
         usage = attempt.usage
