@@ -145,7 +145,7 @@ class Attempt(Record):
     usage: Usage = Usage()
     server: ServerTiming | None = None
     cost_usd: float | None = None
-    """Computed for this attempt, failed tries included; None where no price is known."""
+    """Of the try that was answered, at list price; None where no price is known. What failed tries cost is unknown."""
     failure: Failure | None = None
     tries: int = Field(default=1, ge=1)
     failed_tries: tuple[Failure, ...] = ()

@@ -45,7 +45,7 @@ class Asker:
             exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)
             return read_exchange(exchange, due_ns)
 
-        reading, failed = await _with_retries(once, settings.retries, self.rng)
+        reading, failed = await _with_retries(once, settings, self.rng)
         price = self.model.price
         return Attempt(
             sample=sample.id,
@@ -66,16 +66,19 @@ class Asker:
 
 
 async def _with_retries(
-    once: Callable[[], Awaitable[Reading]], retries: int, rng: Random
+    once: Callable[[], Awaitable[Reading]], settings: RunnerConfig, rng: Random
 ) -> tuple[Reading, list[Failure]]:
-    """The last reading and the failures before it. Only infrastructure failures that may pass are tried again."""
+    """The last reading and the failures before it. Only infrastructure failures that may pass are tried again.
+
+    A server that asks for more patience than a try's deadline is taken at its word: the attempt is lost for now.
+    """
     failed: list[Failure] = []
     while True:
         reading = await once()
         failure = reading.failure
         if failure is None or failure.boundary != "infrastructure" or failure.kind not in RETRYABLE:
             return reading, failed
-        if len(failed) >= retries:
+        if len(failed) >= settings.retries or (failure.retry_after_s or 0.0) > settings.deadline_s:
             return reading, failed
         failed.append(failure)
         await asyncio.sleep(pause_s(len(failed), failure.retry_after_s, rng))

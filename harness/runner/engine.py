@@ -13,7 +13,7 @@ import orjson
 from harness.backends.client import ChatClient
 from harness.backends.stream import read_exchange
 from harness.config import ArrivalConfig, ModelConfig, RunnerConfig
-from harness.errors import BackendError
+from harness.errors import BackendError, HarnessError
 from harness.protocols import Endpoint
 from harness.records import Attempt, Sample
 from harness.runner.attempt import Asker
@@ -78,7 +78,8 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
     """Makes the attempts of `work`; returns which budget ended it early, None if all were made.
 
     Settings are those of the first lane. The clock starts after every lane's warm-up. Raises BackendError when going on
-    is pointless: an endpoint refuses, or most of the latest attempts were lost. Cancelling loses no finished attempt.
+    is pointless: an endpoint refuses, or most of the latest attempts were lost; DataError when an outcome cannot be
+    written. Cancelling loses no finished attempt.
     """
     settings = lanes[0].settings
     async with AsyncExitStack() as stack:
@@ -99,7 +100,7 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
                 await loop.routed(Routes(work, settings.concurrency), settings.concurrency)
             else:
                 await loop.closed(work, settings.concurrency)
-        except* BackendError as errors:
+        except* HarnessError as errors:
             raise _first(errors) from None
     return loop.stopped
 
@@ -108,7 +109,7 @@ def _is_open(arrival: ArrivalConfig) -> bool:
     return arrival.kind != "closed"
 
 
-def _first(errors: BaseExceptionGroup[BackendError]) -> BackendError:
+def _first(errors: BaseExceptionGroup[HarnessError]) -> HarnessError:
     found = errors.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -75,17 +76,15 @@ class _Together:
             ending = "interrupted"
         finally:
             for session in self._all:
-                session.end(ending if session.unfinished else "complete", self._seconds(session))
+                session.end(ending if session.unfinished else "complete")
         return ending == "interrupted", stopped
-
-    def _seconds(self, session: Session) -> float:
-        return next((self._clock.share_of(lane) for lane, one in enumerate(self._sessions) if one is session), 0.0)
 
     async def _serve_and_run(self) -> str | None:
         busy = _busy_warning()
         async with AsyncExitStack() as stack:
             lanes = []
-            for session in self._sessions:
+            for lane, session in enumerate(self._sessions):
+                session.seconds = partial(self._clock.share_of, lane)
                 endpoint = await stack.enter_async_context(session.job.backend.serve())
                 lanes.append(await session.opened(endpoint))
                 session.warn(busy)

@@ -1,6 +1,7 @@
 """One run in its folder: found or made, read back, journaled, summarised."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from harness.config import RunConfig
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
 from harness.protocols import Backend, Endpoint, Scorer
-from harness.records import Attempt, Sample, Score, attempt_key
+from harness.records import Attempt, Sample, attempt_key
 from harness.records.manifest import LagFacts, Manifest, WeightFacts
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
@@ -28,10 +29,13 @@ from harness.runner.probe import probe_tools
 from harness.runner.request import chat_request
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
-from harness.store.journal import Journal, read_journal
+from harness.store.compact import compact
+from harness.store.journal import Journal
+from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import (
     ATTEMPTS,
     MANIFEST,
+    PARQUET,
     SAMPLES,
     SCORES,
     SUMMARY,
@@ -47,6 +51,7 @@ __all__ = ["Job", "Session", "config_hash", "run_folder"]
 _DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", "stall_s"}
 """Keys of `run` that can change an answer or a timing."""
 _LOOKED_AT = 512
+_NOTE_EVERY_S = 5.0
 _WORTH_CACHING = 0.5
 _PATH_KEYS = frozenset({"path", "results", "reports", "chat_template"})
 
@@ -116,7 +121,10 @@ class Session:
     """Called after each finished attempt."""
     ordered: tuple[Sample, ...] = field(init=False)
     prefix_order: bool = field(init=False, default=False)
+    seconds: Callable[[], float] = field(init=False, default=lambda: 0.0)
+    """Measured wall-clock seconds of this sitting."""
     _earlier_s: float = field(init=False, default=0.0)
+    _note_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.manifest = self._manifest()
@@ -125,6 +133,7 @@ class Session:
         write_record(self.folder / MANIFEST, self.manifest)
         if not (self.folder / SAMPLES).exists():
             _write_samples(self.folder / SAMPLES, self.job.samples)
+        (self.folder / PARQUET).unlink(missing_ok=True)
         self.attempts = Journal(self.folder / ATTEMPTS)
         self.scores = Journal(self.folder / SCORES)
         self._read_back()
@@ -185,23 +194,24 @@ class Session:
         score = judge(self.job.scorer, sample, attempt)
         self.scores.append(score)
         self.tally.add(sample, attempt, score)
+        if time.monotonic() > self._note_at:  # a killed sitting's time is not lost
+            self._note_at = time.monotonic() + _NOTE_EVERY_S
+            self.update(wall_s=self._earlier_s + self.seconds())
         self.progress()
 
     def _read_back(self) -> None:
         """Counts what earlier sittings finished. Attempts lost to the infrastructure are made again."""
         samples = {sample.id: sample for sample in self.job.samples}
-        scores = {attempt_key(s.sample, s.trial): s for s in read_journal(self.folder / SCORES, Score)}
-        kept = {a.key: a for a in read_journal(self.folder / ATTEMPTS, Attempt)}
-        for key, attempt in kept.items():
+        for attempt, score in final_outcomes(self.folder):
             if attempt.sample not in samples:
                 raise DataError(f"{self.folder / ATTEMPTS} holds sample {attempt.sample}, which this run does not have")
             if attempt.failure is not None and attempt.failure.boundary == "infrastructure":
                 continue
-            sample, score = samples[attempt.sample], scores.get(key)
+            sample = samples[attempt.sample]
             if score is None:  # killed between the two lines
                 score = judge(self.job.scorer, sample, attempt)
                 self.scores.append(score)
-            self.done.add(key)
+            self.done.add(attempt.key)
             self.tally.add(sample, attempt, score)
 
     def _manifest(self) -> Manifest:
@@ -233,10 +243,13 @@ class Session:
         self.manifest = self.manifest.model_copy(update=changes)
         write_record(self.folder / MANIFEST, self.manifest)
 
-    def end(self, status: str, seconds: float) -> None:
-        """Writes how the sitting ended and what the run measured so far."""
-        self.update(status=status, ended_at=_now(), wall_s=self._earlier_s + seconds)
+    def end(self, status: str) -> None:
+        """Writes what the run measured so far and how the sitting ended; a complete run also as a table (Parquet)."""
+        self.update(ended_at=_now(), wall_s=self._earlier_s + self.seconds())
         write_record(self.folder / SUMMARY, self.summary())
+        self.update(status=status)
+        if status == "complete":
+            compact(self.folder)
 
     def summary(self) -> Summary:
         """The summary of what is finished by now."""

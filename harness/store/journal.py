@@ -12,11 +12,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import orjson
+from pydantic import ValidationError
 
 from harness.errors import DataError
 from harness.records import Record
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "opened", "parse_line", "read_journal", "read_lines"]
 
 R = TypeVar("R", bound=Record)
 _TAIL = len(b',"crc32":"00000000"}')
@@ -27,24 +28,37 @@ def _seal(line: bytes) -> bytes:
     return b'%b,"crc32":"%08x"}\n' % (body, zlib.crc32(body))
 
 
-def _sound(line: bytes) -> bool:
-    """Whether a line without its newline carries the checksum of its own body."""
-    body, tail = line[:-_TAIL], line[-_TAIL:]
-    return tail == b',"crc32":"%08x"}' % zlib.crc32(body) if len(line) > _TAIL else False
+def _is_sealed(line: bytes) -> bool:
+    return line[-_TAIL:].startswith(b',"crc32":"')
 
 
-def _open_line(line: bytes) -> bytes:
-    return line[:-_TAIL] + b"}"
+def opened(line: bytes) -> bytes | None:
+    """The JSON object of a line without newline and checksum; None if the line is damaged.
+
+    A line without a checksum, written by hand or by another tool, is sound if it is a JSON object.
+    """
+    if _is_sealed(line):
+        body = line[:-_TAIL]
+        return body + b"}" if line[-_TAIL:] == b',"crc32":"%08x"}' % zlib.crc32(body) else None
+    try:
+        return line if isinstance(orjson.loads(line), dict) else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 class Journal:
-    """The one writer of a journal file. Opening it cuts off a torn last line; `torn_bytes` says how much that was."""
+    """The one writer of a journal file. Opening it cuts off a torn last line; `torn_bytes` says how much that was.
+
+    Raises DataError if a line before the last is damaged, or if the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.torn_bytes = _cut_torn_end(path) if path.exists() else 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._fd = os.open(path, flags, 0o644)
+        try:
+            self.torn_bytes = _cut_torn_end(path) if path.exists() else 0
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise DataError(f"{path} cannot be written ({error.strerror}); choose another: paths.results=…") from error
 
     def append(self, record: Record) -> None:
         """Writes a record and returns when the operating system has it. Raises DataError if the disk refuses."""
@@ -60,21 +74,23 @@ class Journal:
         except OSError as error:
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
-            raise DataError(
-                f"{self.path.name} cannot be written ({error.strerror}); what was finished is safe: "
-                "make room, then run the same command again to go on"
-            ) from error
+            raise _refused(self.path, error) from error
 
     def sync(self) -> None:
-        """Forces what was appended to the disk itself."""
-        os.fsync(self._fd)
+        """Forces what was appended to the disk itself. Raises DataError if the disk refuses."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:  # a disk that was full all along may say so only now
+            raise _refused(self.path, error) from error
 
     def close(self) -> None:
         """Syncs and closes; a second call does nothing."""
         if self._fd >= 0:
-            self.sync()
-            os.close(self._fd)
-            self._fd = -1
+            try:
+                self.sync()
+            finally:
+                os.close(self._fd)
+                self._fd = -1
 
     def __enter__(self) -> Self:
         return self
@@ -85,26 +101,73 @@ class Journal:
         self.close()
 
 
-def _cut_torn_end(path: Path) -> int:
-    """Truncates the file after its last sound line if what follows is torn; returns the bytes cut.
+def _refused(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path.name} cannot be written ({error.strerror}); what was finished is safe: "
+        "make room, then run the same command again to go on"
+    )
 
-    Raises DataError if a line before the last is damaged: that is no torn write, and nothing is thrown away.
+
+def _cut_torn_end(path: Path) -> int:
+    """Truncates the file after its last sound line if what follows is one torn line; returns the bytes cut.
+
+    Raises DataError if more than that is damaged: it is no torn write then, and nothing is thrown away.
     """
     sound_end = position = 0
+    first_bad = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             position += len(line)
-            if line.endswith(b"\n") and _sound(line[:-1]):
-                if sound_end != position - len(line):
-                    raise DataError(
-                        f"{path.name} line {number - 1} is damaged in the middle of the file; "
-                        "repair or remove that line, or start a new run with run.resume=never"
-                    )
+            if first_bad:
+                raise DataError(
+                    f"{path.name} line {first_bad} is damaged in the middle of the file; "
+                    "remove that line (its attempt is made again), or start a new run with run.resume=never"
+                )
+            if line.endswith(b"\n") and opened(line[:-1]) is not None:
                 sound_end = position
+            else:
+                first_bad = number
     torn = position - sound_end
     if torn:
         os.truncate(path, sound_end)
     return torn
+
+
+def read_lines(path: Path, until: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """(offset in the file, JSON object) of each line in order; a torn or damaged last line is left out.
+
+    until: offset at which to stop. A line that another process is writing just now is not there yet.
+    Raises DataError on a damaged line before the last, or if the file cannot be read.
+    """
+    held: str | None = None
+    offset = 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.endswith(b"\n") or (until is not None and offset >= until):
+                    return
+                if held is not None:
+                    raise DataError(held)
+                body = opened(raw[:-1])
+                if body is None:
+                    held = f"{path.name} line {number} is damaged; remove that line to read the rest"
+                else:
+                    yield offset, body
+                offset += len(raw)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def parse_line(body: bytes, kind: type[R], path: Path) -> R:
+    """The record of a line. Raises DataError if this version knows no such record."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "line"
+        raise DataError(
+            f"{path.name} cannot be read: {where}: {first['msg']}; was it written by another version?"
+        ) from None
 
 
 def read_journal(path: Path, kind: type[R]) -> Iterator[R]:
@@ -112,15 +175,5 @@ def read_journal(path: Path, kind: type[R]) -> Iterator[R]:
 
     A file without checksums (written by hand or by another tool) is read as plain JSON lines.
     """
-    held: str | None = None
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            if held is not None:
-                raise DataError(held)
-            line = raw.rstrip(b"\n")
-            sealed = line[-_TAIL:].startswith(b',"crc32":"')
-            if not raw.endswith(b"\n") or (sealed and not _sound(line)):
-                held = f"{path.name} line {number} is damaged; remove that line to read the rest"
-                continue
-            data = orjson.loads(_open_line(line) if sealed else line)
-            yield kind.model_validate(data, strict=False)
+    for _, body in read_lines(path):
+        yield parse_line(body, kind, path)

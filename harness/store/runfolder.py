@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +17,11 @@ from harness.records.summary import Summary
 
 __all__ = [
     "ATTEMPTS",
+    "MANIFEST",
+    "PARQUET",
     "SAMPLES",
     "SCORES",
+    "SUMMARY",
     "find_unfinished",
     "lock",
     "new_folder",
@@ -37,21 +40,30 @@ MANIFEST, SUMMARY, ATTEMPTS, SCORES, SAMPLES = (
     "scores.jsonl",
     "samples.jsonl",
 )
+PARQUET = "attempts.parquet"
+"""Derived from the journals when a run is complete; to be removed when it is taken up again."""
 _LATEST = "latest"
 R = TypeVar("R", bound=Record)
 
 
 def new_folder(results: Path, verb: str = "run") -> Path:
     """A new folder `results/<verb>/<UTC stamp to the microsecond>`. Raises DataError if it cannot be made."""
-    stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S-%f")
-    folder = results / verb / stamp
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise DataError(
-            f"results cannot be written to {folder.parent} ({error.strerror}); choose another: paths.results=…"
-        ) from error
-    return folder
+    while True:
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S-%f")
+        folder = results / verb / stamp
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if folder.is_dir():  # another run began in the same microsecond
+                continue
+            raise _unwritable(folder.parent, "a file stands in the way") from None
+        except OSError as error:
+            raise _unwritable(folder.parent, error.strerror) from error
+        return folder
+
+
+def _unwritable(folder: Path, why: str | None) -> DataError:
+    return DataError(f"results cannot be written to {folder} ({why}); choose another: paths.results=…")
 
 
 @contextmanager
@@ -63,7 +75,7 @@ def lock(folder: Path) -> Iterator[None]:
     try:
         fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise DataError(f"{folder} cannot be written ({error.strerror}); choose another: paths.results=…") from error
+        raise _unwritable(folder, error.strerror) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,6 +83,8 @@ def lock(folder: Path) -> Iterator[None]:
             raise RunFolderBusy(
                 f"{folder} is being written by another run; wait for it, or start a new one with run.resume=never"
             ) from None
+        except OSError as error:
+            raise _unwritable(folder, f"this file system knows no locks: {error.strerror}") from error
         yield
     finally:
         os.close(fd)
@@ -83,8 +97,11 @@ def write_atomic(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written ({error.strerror})") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} cannot be written ({error.strerror}); make room or choose another folder: paths.results=…"
+        ) from error
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -93,11 +110,12 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def point_latest(folder: Path) -> None:
-    """Makes `latest` beside the folder a link to it."""
+    """Makes `latest` beside the folder a link to it, where the file system knows links."""
     temporary = folder.parent / f".{_LATEST}.{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(folder.name)
-    temporary.replace(folder.parent / _LATEST)
+    with suppress(OSError):  # a convenience: whether the folder can be written, its own files will tell
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.name)
+        temporary.replace(folder.parent / _LATEST)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -113,8 +131,12 @@ def read_summary(folder: Path) -> Summary:
 def _read(path: Path, kind: type[R]) -> R:
     try:
         return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path.parent} is no run folder: it has no {path.name}") from None
+    except OSError as error:
+        if path.name == SUMMARY and (path.parent / MANIFEST).is_file():
+            raise DataError(
+                f"{path.parent} has no {path.name}: its run was killed; finish it with run.resume={path.parent}"
+            ) from None
+        raise DataError(f"{path.parent} is no run folder: {path.name} cannot be read ({error.strerror})") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -136,7 +158,8 @@ def find_unfinished(results: Path, config_hash: str) -> Path | None:
             manifest = read_manifest(folder)
         except DataError:
             continue
-        if manifest.config_hash == config_hash and manifest.status != "complete" and not _busy(folder):
+        ended = manifest.status == "complete" and (folder / SUMMARY).is_file()  # killed between the two: not ended
+        if manifest.config_hash == config_hash and not ended and not _busy(folder):
             return folder
     return None
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from queue import Queue
+from ssl import SSLContext
 from threading import Thread
 
 
@@ -30,7 +31,12 @@ class Reset:
     """The connection is cut hard."""
 
 
-Step = Wait | Raw | Reset
+@dataclass(frozen=True)
+class Close:
+    """The connection is closed in order, whatever the headers promised."""
+
+
+Step = Wait | Raw | Reset | Close
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = Raw(b"0\r\n\r\n")
 
@@ -116,6 +122,9 @@ class Server:
             elif isinstance(step, Raw):
                 writer.write(step.data)
                 await writer.drain()
+            elif isinstance(step, Close):
+                writer.close()
+                return
             else:
                 writer.transport.abort()
                 return
@@ -124,12 +133,14 @@ class Server:
 
 @asynccontextmanager
 async def serve(
-    answer: Callable[[int, dict[str, object]], Sequence[Step]], models: tuple[str, ...] = ("test-model",)
+    answer: Callable[[int, dict[str, object]], Sequence[Step]],
+    models: tuple[str, ...] = ("test-model",),
+    tls: SSLContext | None = None,
 ) -> AsyncIterator[Server]:
     server = Server(answer, models)
-    listener = await asyncio.start_server(server._client, "127.0.0.1", 0)
+    listener = await asyncio.start_server(server._client, "127.0.0.1", 0, ssl=tls)
     port = listener.sockets[0].getsockname()[1]
-    server.url = f"http://127.0.0.1:{port}/v1"
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{port}/v1"
     async with listener:
         yield server
         listener.close()

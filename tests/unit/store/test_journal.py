@@ -105,3 +105,61 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
 
     with lock(tmp_path):
         pass
+
+
+def test_a_reader_stops_at_a_line_that_is_still_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    records = write(path, 3)
+    whole = path.read_bytes()
+    half = len(whole) - 20
+    path.write_bytes(whole[:half])
+    reading = read_journal(path, Score)
+    seen = [next(reading), next(reading)]
+    with path.open("ab") as file:
+        file.write(whole[half:])
+
+    seen += reading
+
+    assert seen in (records, records[:2])
+    assert list(read_journal(path, Score)) == records
+
+
+def test_plain_lines_are_kept_when_the_file_is_opened_for_writing(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_text("".join(score(number).model_dump_json() + "\n" for number in range(3)))
+
+    with Journal(path) as journal:
+        journal.append(score(3))
+
+    assert [s.sample for s in read_journal(path, Score)] == ["s0", "s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize("damage", [b"garbage\n", b"\0\0\0\0\n", b"[]\n"])
+def test_two_damaged_lines_at_the_end_are_no_torn_write_and_are_kept(damage: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    write(path, 2)
+    with path.open("ab") as file:
+        file.write(damage * 2)
+    before = path.read_bytes()
+
+    with pytest.raises(DataError, match=r"line 3 is damaged.*resume=never"):
+        Journal(path)
+
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [b'{"sample": 5}', b'{"other": 1}'])
+def test_a_line_of_another_kind_is_an_error_in_one_line(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    with Journal(path) as journal:
+        journal.append_json(line)
+
+    with pytest.raises(DataError, match=r"j\.jsonl cannot be read: sample: .*another version"):
+        list(read_journal(path, Score))
+
+
+def test_a_journal_that_cannot_be_opened_says_where_and_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "j.jsonl").mkdir()
+
+    with pytest.raises(DataError, match=r"j\.jsonl cannot be written .*paths\.results="):
+        Journal(tmp_path / "j.jsonl")
