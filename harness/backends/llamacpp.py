@@ -31,9 +31,10 @@ from harness.records.manifest import BackendFacts, WeightFacts
 __all__ = ["LlamaCpp"]
 
 _CHILD = Path(__file__).with_name("llamacpp_child.py")
-_PASSIVE = {"OMP_WAIT_POLICY": "passive"}
-"""llama.cpp's threads wait for each other at every layer. Left to spin, two of them beside one busy process on two
-cores made 1-5 tokens/s where sleeping ones made 46-66 (SmolLM2 Q4_1, xllamacpp 2026.10.11549). Yours wins."""
+_SPIN = {"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "10000"}
+"""llama.cpp's threads wait for each other at every layer; OpenMP lets them spin, then sleep. SmolLM2 Q4_1 on two cores
+(xllamacpp 2026.10.11549), tokens/s alone and beside one busy process: never spinning 45-57 and 46-67, 1,000 turns
+38 and 30, 10,000 turns 94 and 25-32, 100,000 turns 102 and 9, without end 101 and 1-11. Yours wins."""
 
 
 class LlamaCpp:
@@ -78,7 +79,7 @@ class LlamaCpp:
     @asynccontextmanager
     async def _serve_child(self) -> AsyncIterator[Endpoint]:
         weights, settings = await self._prepare()
-        environment = {} if "OMP_WAIT_POLICY" in os.environ else _PASSIVE
+        environment = _waiting()
         until = time.monotonic() + self._config.start_timeout_s
         with ServerProcess(_CHILD, {"settings": asdict(settings)}, environment=environment) as process:
             try:
@@ -102,7 +103,7 @@ class LlamaCpp:
     async def _serve_inline(self) -> AsyncIterator[Endpoint]:
         """Loading holds the interpreter's lock (xllamacpp 2026.10.11549): nothing else runs until it is done."""
         weights, settings = await self._prepare()
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when xllamacpp is first imported
+        os.environ.update(_waiting())  # read once, when xllamacpp is first imported
         until = time.monotonic() + self._config.start_timeout_s
         with tempfile.TemporaryFile() as log, contextlib.ExitStack() as stack:
             try:
@@ -192,9 +193,14 @@ class LlamaCpp:
             "jinja": True,
             "chat_template_from": source,
             "continuous_batching": True,
-            "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", _PASSIVE["OMP_WAIT_POLICY"]),
+            **{name.lower(): os.environ.get(name, _waiting().get(name)) for name in _SPIN},
             "system": str(answer["system"]),
         }
+
+
+def _waiting() -> dict[str, str]:
+    """How OpenMP's threads are to wait, unless the environment says something of its own."""
+    return {} if any(name in os.environ for name in _SPIN) else dict(_SPIN)
 
 
 def _gave_up(kind: str, said: str, log: str) -> BackendError | ConfigError:
