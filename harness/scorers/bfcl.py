@@ -1,13 +1,16 @@
 """The tool-call scorer: right or wrong by the rules of BFCL, and why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
+
+from pydantic import JsonValue
 
 from harness.records import AcceptedCall, MissClass, Protocol, Reply, Sample, Score, Tool, ToolCall, ToolTarget
 from harness.scorers.matching import pair
-from harness.scorers.values import judge_argument
+from harness.scorers.values import ArgumentFault, judge_argument
 from harness.scorers.wording import plain_json, shown, shown_any
 from harness.toolcalling.decode import Decoded, decode
 
@@ -32,6 +35,10 @@ class Verdict:
     why: str
 
 
+_Fault = tuple[MissClass, Callable[[], str]]
+"""A miss with what makes its sentence: of many, one is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Match:
     """One call held against one that is wanted."""
@@ -41,7 +48,7 @@ class _Match:
     """Arguments that are right."""
     all: int
     """Arguments that are wanted or given."""
-    faults: tuple[tuple[MissClass, str], ...] = field(default=())
+    faults: tuple[_Fault, ...] = field(default=())
 
     @property
     def worth(self) -> float:
@@ -121,6 +128,10 @@ def _verdict_on_silence(calls: Sequence[ToolCall]) -> Verdict:
 
 def _verdict_on_calls(calls: Sequence[ToolCall], target: ToolTarget, tools: Sequence[Tool]) -> Verdict:
     offered = {tool.name for tool in tools}
+    if len(calls) == len(target.calls) and all(
+        _match(call, wanted, target, offered).worth == _RIGHT for call, wanted in zip(calls, target.calls, strict=True)
+    ):  # right in the order of the target: no pairing is better
+        return Verdict(1.0, {"decision": 1.0, "tools": 1.0, "arguments": 1.0}, None, "")
     considered = calls[:_MOST_CALLS]
     matches = [[_match(call, wanted, target, offered) for wanted in target.calls] for call in considered]
     pairs = pair([[match.worth for match in row] for row in matches])
@@ -138,40 +149,54 @@ def _verdict_on_calls(calls: Sequence[ToolCall], target: ToolTarget, tools: Sequ
     faults = [fault for match in chosen for fault in match.faults]
     if not faults:
         return Verdict(1.0, parts, None, "")
-    miss, why = min(faults, key=lambda fault: _WATERFALL.index(fault[0]))
-    return Verdict(0.0, parts, miss, why)
+    miss, words = min(faults, key=lambda fault: _WATERFALL.index(fault[0]))
+    return Verdict(0.0, parts, miss, words())
 
 
 def _match(call: ToolCall, wanted: AcceptedCall, target: ToolTarget, offered: set[str]) -> _Match:
     names = set(wanted.arguments) - set(wanted.optional) | set(call.arguments)
     if _underscored(call.name) != _underscored(wanted.name):
-        known = "" if call.name in offered else ", which is not offered"
-        fault: tuple[MissClass, str] = ("wrong_tool", f"{_name(call.name)} was called{known}, accepted: {wanted.name}")
-        return _Match(named=False, right=0, all=len(names), faults=(fault,))
+        words = partial(_say_other, call.name, wanted.name, offered)
+        return _Match(named=False, right=0, all=len(names), faults=(("wrong_tool", words),))
     faults = _argument_faults(call, wanted, target.types.get(wanted.name, {}), target)
     return _Match(named=True, right=len(names) - len(faults), all=len(names), faults=tuple(faults))
 
 
 def _argument_faults(
     call: ToolCall, wanted: AcceptedCall, declared: Mapping[str, str], target: ToolTarget
-) -> list[tuple[MissClass, str]]:
+) -> list[_Fault]:
     """One fault for each argument that is not right."""
-    faults: list[tuple[MissClass, str]] = []
+    faults: list[_Fault] = []
     for name, accepted in wanted.arguments.items():
         if name not in call.arguments:
             if name not in wanted.optional:
-                faults.append(("missing_argument", f"{wanted.name} lacks {name}, accepted: {shown_any(accepted)}"))
+                faults.append(("missing_argument", partial(_say_missing, wanted, name)))
             continue
         fault = judge_argument(name, call.arguments[name], accepted, declared.get(name), target.language)
         if fault is not None:
-            faults.append((fault.miss, f"in {wanted.name}, {fault.why}"))
+            faults.append((fault.miss, partial(_say_wrong, wanted, fault)))
     for name, value in call.arguments.items():
         if name not in wanted.arguments:
-            listed = ", ".join(wanted.arguments) or "no argument"
-            faults.append(
-                ("extra_argument", f"{wanted.name} was given {_name(name)}={shown(value)}, accepted: {listed}")
-            )
+            faults.append(("extra_argument", partial(_say_extra, wanted, name, value)))
     return faults
+
+
+def _say_other(called: str, wanted: str, offered: set[str]) -> str:
+    known = "" if called in offered else ", which is not offered"
+    return f"{_name(called)} was called{known}, accepted: {wanted}"
+
+
+def _say_missing(wanted: AcceptedCall, name: str) -> str:
+    return f"{wanted.name} lacks {name}, accepted: {shown_any(wanted.arguments[name])}"
+
+
+def _say_wrong(wanted: AcceptedCall, fault: ArgumentFault) -> str:
+    return f"in {wanted.name}, {fault.why}"
+
+
+def _say_extra(wanted: AcceptedCall, name: str, value: JsonValue) -> str:
+    listed = ", ".join(wanted.arguments) or "no argument"
+    return f"{wanted.name} was given {_name(name)}={shown(value)}, accepted: {listed}"
 
 
 def _tools_part(calls: Sequence[ToolCall], wanted: Sequence[AcceptedCall]) -> float:

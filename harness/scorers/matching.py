@@ -19,5 +19,7 @@ def pair(worth: Sequence[Sequence[float]]) -> tuple[tuple[int, int], ...]:
     """
     if not worth or not worth[0]:
         return ()
+    if len(worth) == len(worth[0]) == 1:
+        return ((0, 0),)
     rows, columns = linear_sum_assignment(np.asarray(worth, dtype=float), maximize=True)
     return tuple(zip(rows.tolist(), columns.tolist(), strict=True))

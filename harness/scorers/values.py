@@ -6,8 +6,9 @@ compared without case, spaces and `,./-_*^`, but exactly where the accepted valu
 one (there it names a variable).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import JsonValue
@@ -54,8 +55,13 @@ class ArgumentFault:
     """What is wrong with an argument."""
 
     miss: Literal["schema", "wrong_value"]
-    why: str
-    """A clause with the value seen and what is accepted."""
+    words: Callable[[], str]
+    """Makes `why`: most faults are held against others and never told."""
+
+    @property
+    def why(self) -> str:
+        """A clause with the value seen and what is accepted."""
+        return self.words()
 
 
 def judge_argument(
@@ -69,7 +75,8 @@ def judge_argument(
     base, inner = _declared(declared)
     kind, inner_kind = _KINDS[language].get(base), _inner_kind(inner, language)
     if language != "python" and not isinstance(given, str):
-        return ArgumentFault("schema", f"{name} is {shown(given)}, not a string that holds a {language} literal")
+        words = f"not a string that holds a {language} literal"
+        return ArgumentFault("schema", lambda: f"{name} is {shown(given)}, {words}")
     value = _read(given, base, inner, language)
     listed = _first_type(accepted)
     kind = kind or listed or type(value)
@@ -77,13 +84,14 @@ def judge_argument(
         value = _as_float(value)
     if type(value) is kind:
         if inner_kind is not None and not _elements_fit(value, inner_kind, accepted):
-            return ArgumentFault("schema", f"{name} is {shown(given)}, with elements that are not of type {inner}")
+            words = f"with elements that are not of type {inner}"
+            return ArgumentFault("schema", lambda: f"{name} is {shown(given)}, {words}")
     elif type(value) is not listed:
-        return ArgumentFault("schema", f"{name} is {shown(given)}, not of type {declared or kind.__name__}")
+        return ArgumentFault("schema", lambda: f"{name} is {shown(given)}, not of type {declared or kind.__name__}")
     is_variable = listed is not None and (listed is not kind or type(value) is not kind)
     if _fits(value, accepted, inner_kind, exactly=is_variable):
         return None
-    return ArgumentFault("wrong_value", f"{name} is {shown(given)}, accepted: {shown_any(accepted)}")
+    return ArgumentFault("wrong_value", lambda: f"{name} is {shown(given)}, accepted: {shown_any(accepted)}")
 
 
 def standardise(text: str) -> str:
@@ -95,6 +103,7 @@ def standardise(text: str) -> str:
     return text.translate(_REMOVED).lower()
 
 
+@lru_cache(maxsize=1024)
 def _declared(declared: str | None) -> tuple[str, str | None]:
     base, opening, rest = (declared or "").partition("<")
     return base, rest.removesuffix(">") if opening else None
@@ -120,7 +129,10 @@ def _as_float(value: JsonValue) -> JsonValue:
 
 def _first_type(accepted: Sequence[JsonValue]) -> type | None:
     """Type of the first accepted value that is not the empty string; None if there is none."""
-    return next((type(one) for one in accepted if one != ""), None)
+    for one in accepted:
+        if one != "":
+            return type(one)
+    return None
 
 
 def _elements_fit(value: JsonValue, inner_kind: type, accepted: Sequence[JsonValue]) -> bool:
@@ -144,7 +156,8 @@ def _fits(value: JsonValue, accepted: Sequence[JsonValue], inner_kind: type | No
         return any(_object_fits(value, one) for one in accepted)
     if isinstance(value, list) and inner_kind is dict:
         return any(isinstance(one, list) and _objects_fit(value, one) for one in accepted)
-    return _level(value) in [_level(one) for one in accepted]
+    level = _level(value)
+    return any(level == _level(one) for one in accepted)
 
 
 def _objects_fit(value: Sequence[JsonValue], accepted: Sequence[JsonValue]) -> bool:

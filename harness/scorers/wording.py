@@ -57,4 +57,4 @@ def plain_json(value: JsonValue, depth: int = 0) -> JsonValue:
 
 def _text(value: str) -> str:
     cut = value if len(value) <= _KEPT_CHARACTERS else f"{value[:_KEPT_CHARACTERS]}… {len(value)} characters"
-    return cut.encode("utf-8", "replace").decode("utf-8")
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode("utf-8")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 from pydantic import JsonValue, ValidationError
 
 from harness.records import Protocol, RawToolCall, Reply, Tool, ToolCall
@@ -176,12 +177,22 @@ def _make_call(name: str, arguments: JsonValue, identity: str | None) -> ToolCal
     if not isinstance(arguments, dict):
         raise _UnreadableError(f"the arguments of {_short(name)} are {_kind(arguments)}, not an object")
     try:
-        json.dumps([name, arguments], ensure_ascii=False).encode()
+        if not _sound([name, arguments]):
+            json.dumps([name, arguments], ensure_ascii=False).encode()
         return ToolCall(name=name, arguments=arguments, id=identity)
     except UnicodeEncodeError:
         raise _UnreadableError("a call holds half of a surrogate pair, which is no text") from None
     except (RecursionError, ValidationError):  # pydantic follows about 250 levels
         raise _UnreadableError(f"the arguments of {_short(name)} are nested too deeply") from None
+
+
+def _sound(value: JsonValue) -> bool:
+    """Whether the value can certainly be written; what the fast writer refuses, the slow one decides."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _declines(value: JsonValue, decline: str) -> bool:
