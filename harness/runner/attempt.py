@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from harness.backends.blame import RETRYABLE
@@ -12,7 +12,7 @@ from harness.config import ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
 from harness.protocols import Endpoint, Scorer
 from harness.records import Attempt, Failure, FailureKind, MissClass, Sample, Score
-from harness.runner.request import request_body
+from harness.runner.request import Requests
 
 __all__ = ["Asker", "judge", "pause_s"]
 
@@ -30,6 +30,10 @@ class Asker:
     client: ChatClient
     rng: Random
     """For the jitter of the back-off; decides no answer."""
+    requests: Requests = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "requests", Requests(self.model, self.endpoint))
 
     async def ask(self, sample: Sample, trial: int, *, due_ns: int | None = None, slot: int | None = None) -> Attempt:
         """The attempt as it ended after its retries.
@@ -39,7 +43,7 @@ class Asker:
         slot: the engine's slot that should answer, where it can be chosen.
         """
         settings, seed = self.settings, self.settings.seed + trial
-        body = request_body(sample, self.model, self.endpoint, seed, slot)
+        body = self.requests.body(sample, seed, slot)
 
         async def once() -> Reading:
             exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)

@@ -1,5 +1,7 @@
 """The bytes of a request: built before the clock starts, the same for the same sample and configuration."""
 
+from dataclasses import dataclass, field
+
 import orjson
 
 from harness.config import GenerationConfig, ModelConfig
@@ -7,7 +9,9 @@ from harness.protocols import Endpoint
 from harness.records import Sample
 from harness.toolcalling.encode import ChatRequest, PromptOptions, encode
 
-__all__ = ["chat_request", "request_body", "sampling_fields"]
+__all__ = ["Requests", "chat_request", "request_body", "sampling_fields"]
+
+_KEPT_BYTES = 32 << 20
 
 
 def sampling_fields(generation: GenerationConfig, seed: int) -> dict[str, object]:
@@ -33,20 +37,46 @@ def chat_request(sample: Sample, model: ModelConfig) -> ChatRequest:
 
 def request_body(sample: Sample, model: ModelConfig, endpoint: Endpoint, seed: int, slot: int | None = None) -> bytes:
     """The JSON body of one streamed chat completion; `slot` is sent where the engine lets it be chosen."""
-    request = chat_request(sample, model)
-    body: dict[str, object] = {
-        "model": endpoint.model,
-        "messages": request.messages,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **sampling_fields(model.generation, seed),
-    }
-    if request.tools is not None:
-        body["tools"] = request.tools
-    if request.tool_choice is not None:
-        body["tool_choice"] = request.tool_choice
-    if request.response_format is not None:
-        body["response_format"] = request.response_format
-    if slot is not None and endpoint.slot_field is not None:
-        body[endpoint.slot_field] = slot
-    return orjson.dumps(body | endpoint.extra_body)
+    return Requests(model, endpoint).body(sample, seed, slot)
+
+
+@dataclass(slots=True)
+class Requests:
+    """The request bodies of one model at one endpoint. What the trials of a sample share is written once."""
+
+    model: ModelConfig
+    endpoint: Endpoint
+    _written: dict[str, dict[str, orjson.Fragment]] = field(default_factory=dict)
+    _room_bytes: int = _KEPT_BYTES
+
+    def body(self, sample: Sample, seed: int, slot: int | None = None) -> bytes:
+        """As `request_body`; samples are told apart by their id."""
+        asked = self._written.get(sample.id) or self._write(sample)
+        body: dict[str, object] = {
+            "model": self.endpoint.model,
+            "messages": asked["messages"],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **sampling_fields(self.model.generation, seed),
+            **asked,
+        }
+        if slot is not None and self.endpoint.slot_field is not None:
+            body[self.endpoint.slot_field] = slot
+        return orjson.dumps(body | self.endpoint.extra_body)
+
+    def _write(self, sample: Sample) -> dict[str, orjson.Fragment]:
+        """The fields that the sample decides, as JSON, kept while there is room."""
+        request = chat_request(sample, self.model)
+        fields: dict[str, object | None] = {
+            "messages": request.messages,
+            "tools": request.tools,
+            "tool_choice": request.tool_choice,
+            "response_format": request.response_format,
+        }
+        written = {name: orjson.dumps(value) for name, value in fields.items() if value is not None}
+        found = {name: orjson.Fragment(value) for name, value in written.items()}
+        size = sum(map(len, written.values()))
+        if size <= self._room_bytes:
+            self._room_bytes -= size
+            self._written[sample.id] = found
+        return found

@@ -17,7 +17,7 @@ from harness.config import RunConfig
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
 from harness.protocols import Backend, Endpoint, Scorer
-from harness.records import Attempt, Sample, attempt_key
+from harness.records import Attempt, Sample
 from harness.records.manifest import LagFacts, Manifest, WeightFacts
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
@@ -114,7 +114,8 @@ class Session:
     """Shared by the runs that are executed together."""
     manifest: Manifest = field(init=False)
     tally: Tally = field(init=False, default_factory=Tally)
-    done: set[str] = field(init=False, default_factory=set)
+    done: bytearray = field(init=False, default_factory=bytearray)
+    """A byte for each trial of each sample that earlier sittings saw, in the tally's order: 1 if it is finished."""
     attempts: Journal = field(init=False)
     scores: Journal = field(init=False)
     progress: Callable[[], None] = field(init=False, default=lambda: None)
@@ -152,7 +153,7 @@ class Session:
             else ((sample, trial) for trial in trials for sample in self.ordered)
         )
         for sample, trial in pairs:
-            if attempt_key(sample.id, trial) not in self.done:
+            if not self._is_done(sample.id, trial):
                 yield sample, trial
 
     @property
@@ -211,8 +212,20 @@ class Session:
             if score is None:  # killed between the two lines
                 score = judge(self.job.scorer, sample, attempt)
                 self.scores.append(score)
-            self.done.add(attempt.key)
             self.tally.add(sample, attempt, score)
+            self._note_done(attempt)
+
+    def _note_done(self, attempt: Attempt) -> None:
+        position, trials = self.tally.samples.position(attempt.sample), self.job.config.run.trials
+        assert position is not None
+        if len(self.done) <= position * trials:
+            self.done.extend(bytes(trials))
+        self.done[position * trials + attempt.trial] = 1
+
+    def _is_done(self, sample: str, trial: int) -> bool:
+        position = self.tally.samples.position(sample)
+        place = None if position is None else position * self.job.config.run.trials + trial
+        return place is not None and place < len(self.done) and self.done[place] == 1
 
     def _manifest(self) -> Manifest:
         if self.resumed:

@@ -1,12 +1,10 @@
 """From totals to the summary: every figure with its interval, null where nothing was measured."""
 
-from statistics import fmean
-
 from harness.config import RunConfig
 from harness.cost import cost_basis, machine_usd_per_hour
 from harness.measure import quantiles
 from harness.records.manifest import Manifest
-from harness.records.summary import CategorySummary, Interval, Quantiles, Summary
+from harness.records.summary import CategorySummary, Quantiles, Summary
 from harness.runner.tally import Figure, Tally
 from harness.stats.proportion import mean_interval
 
@@ -15,7 +13,6 @@ __all__ = ["summarise"]
 
 def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str) -> Summary:
     """The summary of a run, finished or not. Intervals take trials of a sample and samples of a session together."""
-    by_sample = {name: fmean(values) for category in tally.values.values() for name, values in category.items()}
     cost = _cost_usd(tally, manifest, config)
     weights = manifest.backend.weights if manifest.backend else None
     wall_s = manifest.wall_s or None
@@ -38,14 +35,14 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         wall_s=wall_s,
         complete=tally.n_finished == n_planned,
         n_planned=n_planned,
-        n_samples=len(by_sample),
+        n_samples=len(tally.samples),
         n_scored=tally.n_scored,
         n_failed=tally.n_failed,
         n_model_failures=tally.n_model_failures,
         n_not_run=n_planned - tally.n_finished,
         accuracy=tally.value_sum / tally.n_scored if tally.n_scored else None,
-        accuracy_interval=_interval(tally, by_sample),
-        by_category={name: _category(tally, name) for name in sorted(tally.seen)},
+        accuracy_interval=mean_interval(*tally.samples.means()),
+        by_category={name: _category(tally, name) for name in tally.samples.categories},
         misses=dict(tally.misses.most_common()),
         failures=dict(tally.failures.most_common()),
         decisions=tally.decision_table(),
@@ -72,22 +69,14 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
     )
 
 
-def _interval(tally: Tally, by_sample: dict[str, float]) -> Interval | None:
-    """Interval of the mean over samples, those of one session taken together."""
-    clusters = [tally.sessions.get(name, name) for name in by_sample] if tally.sessions else []
-    return mean_interval(list(by_sample.values()), clusters)
-
-
 def _category(tally: Tally, name: str) -> CategorySummary:
-    values = tally.values.get(name, {})
-    means = {sample: fmean(trials) for sample, trials in values.items()}
-    scored = sum(len(trials) for trials in values.values())
-    total = sum(sum(trials) for trials in values.values())
+    means, sessions = tally.samples.means(name)
+    total, scored = tally.samples.total(name)
     return CategorySummary(
         n_samples=len(means),
         n_scored=scored,
         accuracy=total / scored if scored else None,
-        interval=_interval(tally, means),
+        interval=mean_interval(means, sessions),
     )
 
 

@@ -1,7 +1,7 @@
 """Running totals of a run, flat in memory: a few numbers an attempt, no reply is kept."""
 
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +19,7 @@ from harness.measure import (
 )
 from harness.records import Attempt, FailureKind, MissClass, Sample, Score
 from harness.records.summary import DecisionTable
+from harness.runner.samplesums import SampleSums
 
 __all__ = ["FIGURES", "Doubles", "Figure", "Tally"]
 
@@ -73,12 +74,7 @@ class Tally:
     n_failed: int = 0
     n_model_failures: int = 0
     value_sum: float = 0.0
-    values: dict[str, dict[str, Doubles]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(_doubles)))
-    """Values by category and sample: the trials of one sample are not independent."""
-    sessions: dict[str, str] = field(default_factory=dict)
-    """Session by sample, for samples that share one with others."""
-    seen: Counter[str] = field(default_factory=Counter)
-    """Finished attempts by category."""
+    samples: SampleSums = field(default_factory=SampleSums)
     misses: Counter[MissClass] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
     decisions: Counter[tuple[bool, bool]] = field(default_factory=Counter)
@@ -94,12 +90,13 @@ class Tally:
     def add(self, sample: Sample, attempt: Attempt, score: Score) -> None:
         """Counts one finished attempt with its score."""
         self.n_finished += 1
-        self.seen[sample.category] += 1
+        position = self.samples.see(sample.id, sample.category, sample.session)
         if attempt.failure is not None:
             self.failures[attempt.failure.kind] += 1
         if score.value is None:
             self.n_failed += 1
         else:
+            self.samples.add(position, score.value)
             self._scored(sample, attempt, score, score.value)
         if attempt.failure is None or attempt.failure.boundary == "model":
             self._measured(attempt)
@@ -108,9 +105,6 @@ class Tally:
     def _scored(self, sample: Sample, attempt: Attempt, score: Score, value: float) -> None:
         self.n_scored += 1
         self.value_sum += value
-        self.values[sample.category][sample.id].append(value)
-        if sample.session is not None:
-            self.sessions[sample.id] = sample.session
         if score.miss is not None:
             self.misses[score.miss] += 1
         if attempt.failure is not None:

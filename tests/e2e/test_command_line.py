@@ -57,7 +57,13 @@ def test_help_teaches_and_touches_nothing(tmp_path: Path) -> None:
     done = harness("--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    for word in ("Start here", "suite=toolcall model=smollm2", "-m model=smollm2,gemma3_270m", "Exit codes", "do=report"):
+    for word in (
+        "Start here",
+        "suite=toolcall model=smollm2",
+        "-m model=smollm2,gemma3_270m",
+        "Exit codes",
+        "do=report",
+    ):
         assert word in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -80,7 +86,12 @@ def test_a_report_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_an_endpoint_that_does_not_answer_is_exit_3_in_one_line(tmp_path: Path) -> None:
     done = harness(
-        "model=endpoint", "model.url=http://127.0.0.1:9/v1", "model.name=x", "suite.limit=2", "progress=off", cwd=tmp_path
+        "model=endpoint",
+        "model.url=http://127.0.0.1:9/v1",
+        "model.name=x",
+        "suite.limit=2",
+        "progress=off",
+        cwd=tmp_path,
     )
 
     assert done.returncode == 3
@@ -92,7 +103,12 @@ def test_a_results_folder_that_cannot_be_written_is_exit_2(tmp_path: Path) -> No
     (tmp_path / "results").write_text("a file is in the way")
 
     done = harness(
-        "model=endpoint", "model.url=http://127.0.0.1:9/v1", "model.name=x", "suite.limit=2", "progress=off", cwd=tmp_path
+        "model=endpoint",
+        "model.url=http://127.0.0.1:9/v1",
+        "model.name=x",
+        "suite.limit=2",
+        "progress=off",
+        cwd=tmp_path,
     )
 
     assert done.returncode == 2

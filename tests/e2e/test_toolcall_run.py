@@ -1,7 +1,6 @@
 """The main job on the real quantized model: run, Ctrl-C, run again, read the results as a program would."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,10 +11,18 @@ import psutil
 import pytest
 
 pytestmark = pytest.mark.model
-COMMAND = [sys.executable, "-m", "harness", "suite=toolcall", "model=smollm2", "suite.categories=[simple_python,irrelevance]"]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "harness",
+    "suite=toolcall",
+    "model=smollm2",
+    "suite.categories=[simple_python,irrelevance]",
+]
 REQUIRED = (
-    "suite", "model", "protocol", "n_samples", "n_scored", "n_failed", "accuracy", "accuracy_interval", "misses", "ttft_s",
-    "tpot_s", "e2e_s", "output_tokens_per_s", "system_tokens_per_s", "cost_usd", "cost_usd_per_sample", "cost_usd_per_success",
+    "suite", "model", "protocol", "n_samples", "n_scored", "n_failed", "accuracy", "accuracy_interval", "misses",
+    "ttft_s", "tpot_s", "e2e_s", "output_tokens_per_s", "system_tokens_per_s", "cost_usd", "cost_usd_per_sample",
+    "cost_usd_per_success",
 )  # fmt: skip
 
 
@@ -89,4 +96,3 @@ def test_ctrl_c_loses_nothing_leaves_no_engine_and_the_same_command_goes_on(tmp_
     assert lines[: len(finished)] == finished
     assert len({json.loads(line)["sample"] for line in lines}) == len(lines) == 8
     assert len([p for p in journal.parent.parent.iterdir() if not p.is_symlink()]) == 1
-    assert os.path.samefile(journal.parent, journal.parent.parent / "latest")

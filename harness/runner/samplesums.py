@@ -1,0 +1,72 @@
+"""Sum and number of each sample's values, in flat arrays: a million samples fit, whatever their trials."""
+
+from array import array
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["SampleSums"]
+
+
+@dataclass(slots=True)
+class SampleSums:
+    """Values by sample: the trials of one sample are not independent, nor are the samples of one session."""
+
+    _positions: dict[str, int] = field(default_factory=dict)
+    _categories: dict[str, int] = field(default_factory=dict)
+    _sessions: dict[str, int] = field(default_factory=dict)
+    _category: "array[int]" = field(default_factory=lambda: array("H"))
+    _session: "array[int]" = field(default_factory=lambda: array("q"))
+    """Number of the session; below zero and unique for a sample that has none."""
+    _sums: "array[float]" = field(default_factory=lambda: array("d"))
+    _counts: "array[int]" = field(default_factory=lambda: array("I"))
+
+    def __len__(self) -> int:
+        """Samples seen, scored or not."""
+        return len(self._positions)
+
+    def position(self, sample: str) -> int | None:
+        """Number of a sample in the order in which they were first seen; None if it was not."""
+        return self._positions.get(sample)
+
+    def see(self, sample: str, category: str, session: str | None) -> int:
+        """Notes a sample with a finished attempt and returns its position."""
+        position = self._positions.get(sample)
+        if position is None:
+            position = self._positions[sample] = len(self._positions)
+            self._category.append(self._categories.setdefault(category, len(self._categories)))
+            own = -1 - position
+            self._session.append(own if session is None else self._sessions.setdefault(session, len(self._sessions)))
+            self._sums.append(0.0)
+            self._counts.append(0)
+        return position
+
+    def add(self, position: int, value: float) -> None:
+        """Adds a value to the sample at a position."""
+        self._sums[position] += value
+        self._counts[position] += 1
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the categories seen, sorted."""
+        return sorted(self._categories)
+
+    def means(self, category: str | None = None) -> tuple[list[float], list[int]]:
+        """Mean value of each scored sample and, if any share one, the number of its session."""
+        chosen = self._scored(category)
+        sums, counts = np.frombuffer(self._sums), np.frombuffer(self._counts, dtype=np.uint32)
+        means = (sums[chosen] / counts[chosen]).tolist()
+        sessions = np.frombuffer(self._session, dtype=np.int64)[chosen].tolist() if self._sessions else []
+        return means, sessions
+
+    def total(self, category: str) -> tuple[float, int]:
+        """Sum and number of a category's values."""
+        chosen = self._scored(category)
+        counts = np.frombuffer(self._counts, dtype=np.uint32)[chosen]
+        return float(np.frombuffer(self._sums)[chosen].sum()), int(counts.sum())
+
+    def _scored(self, category: str | None) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+        chosen = np.frombuffer(self._counts, dtype=np.uint32) > 0
+        if category is not None:
+            chosen = chosen & (np.frombuffer(self._category, dtype=np.uint16) == self._categories[category])
+        return chosen
