@@ -1,11 +1,12 @@
 # Everything from a fresh clone: `make demo`, `make test`, `make check`. Needs Python 3.11 or newer, make and git.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS := bench bench-litellm bench-guidellm
 BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check test-all bench golden format clean system
+.PHONY: demo test check test-all bench bench-env golden format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
@@ -50,5 +51,22 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Ours against every peer that is installed, the parts of a call, and memory; some eight minutes. bench-env adds the
+# largest peer, guidellm, which brings torch (5 GB).
+bench: $(VENV)/.dev .venv-bench/.done .venv-bench-litellm/.done
+	@mkdir -p reports/bench
+	$(BIN)/python -m benchmarks.compare $(ARGS)
+	$(BIN)/python -m pytest benchmarks -q --benchmark-json=reports/bench/parts.json --benchmark-columns=median,min,rounds
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.report
+	.venv-bench/bin/python -m benchmarks.picture
+
+bench-env: $(PEERS:%=.venv-%/.done)
+
+$(PEERS:%=.venv-%/.done): .venv-%/.done: requirements/%.txt | system
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

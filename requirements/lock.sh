@@ -6,3 +6,6 @@ cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header "$@"; }
 compile pyproject.toml --group build --output-file requirements/core.txt
 compile pyproject.toml --group build --group dev --constraint requirements/core.txt --output-file requirements/dev.txt
+for peers in bench bench-litellm bench-guidellm; do
+  compile "requirements/$peers.in" --output-file "requirements/$peers.txt"
+done
