@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check test-all bench bench-env golden format clean system
+.PHONY: demo test check test-all bench bench-env format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
@@ -29,9 +29,6 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-golden: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/golden --update-golden
 
 # What pip cannot bring, said in words before anything fails half-way.
 system:

@@ -316,6 +316,7 @@ def parse(conf: DictConfig) -> RunConfig | ReportConfig | FetchConfig:
     """The composed configuration as a record. Raises ConfigError naming the key, the value and what is allowed."""
     missing = _missing_keys(OmegaConf.to_container(conf, resolve=False), "")
     if OmegaConf.select(conf, "backend.name") == "endpoint" and OmegaConf.select(conf, "model.url") is None:
+        missing = [key for key in missing if key != "model.url"]
         missing.append("model.url")
     if missing:
         raise ConfigError(_missing_message(missing))

@@ -27,6 +27,7 @@ class Endpoint:
     """Engine-specific request fields, such as llama.cpp's `cache_prompt`."""
     caches: bool = False
     """Whether it reuses the beginning of an earlier prompt: then the order of the work matters."""
+    connect_timeout_s: float = 10.0
     slot_field: str | None = None
     """Request field that chooses the slot, for engines whose cache belongs to a slot (llama.cpp: `id_slot`)."""
 

@@ -68,6 +68,7 @@ class AttachedEndpoint:
             facts=facts,
             headers=headers,
             extra_body=dict(self._config.extra_body),
+            connect_timeout_s=self._config.connect_timeout_s,
         )
 
     async def _models(self, base_url: str, headers: Mapping[str, str]) -> Answer:

@@ -14,6 +14,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.errors import DataError
 from harness.records import PROTOCOLS
 from harness.report.breakdown import MISSES, Bar, HeatMap, Segment, heat_map, miss_bars, pair_segments
 from harness.report.columns import COLUMNS
@@ -98,17 +99,26 @@ def build_leaderboard(runs: Sequence[RunView]) -> str:
 
 
 def write_leaderboard(runs: Sequence[RunView], path: Path) -> None:
-    """Writes the page to `path`, whole or not at all; its folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    draft = Path(name)
+    """Writes the page to `path`, whole or not at all; its folder is made where it is missing.
+
+    Raises DataError if it cannot be written.
+    """
+    page = build_leaderboard(runs)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(build_leaderboard(runs))
-        draft.chmod(0o644)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        draft = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(page)
+            draft.chmod(0o644)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error.strerror or error}); choose another folder: paths.reports=…"
+        ) from error
 
 
 def _nothing() -> Headline:

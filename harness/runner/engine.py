@@ -53,6 +53,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._started: float | None = None
+        self._stopped: float | None = None
         self._busy: dict[int, float] = {}
 
     def start(self) -> None:
@@ -62,7 +63,13 @@ class Stopwatch:
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
-        return 0.0 if self._started is None else time.perf_counter() - self._started
+        if self._started is None:
+            return 0.0
+        return (time.perf_counter() if self._stopped is None else self._stopped) - self._started
+
+    def stop(self) -> None:
+        """Stops the watch for good."""
+        self._stopped = time.perf_counter()
 
     def busy(self, lane: int, seconds: float) -> None:
         """Notes the seconds that an attempt of a lane took."""
@@ -87,7 +94,7 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
         ramp_s = 0.0
         for number, lane in enumerate(lanes):
             limit = max(settings.concurrency, settings.arrival.max_in_flight if _is_open(settings.arrival) else 1)
-            client = await stack.enter_async_context(ChatClient(lane.endpoint, concurrency=limit))
+            client = await stack.enter_async_context(_client(lane.endpoint, limit))
             took_s = await _warm_up(lane, client)
             ramp_s = max(ramp_s, min(_RAMP_MAX_S, took_s))
             askers.append(Asker(lane.model, lane.endpoint, settings, client, Random(number)))
@@ -96,17 +103,32 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
         try:
             if _is_open(settings.arrival):
                 await loop.open(work, settings.arrival.max_in_flight)
-            elif len(lanes) == 1 and lanes[0].endpoint.slot_field is not None and settings.concurrency > 1:
-                await loop.routed(Routes(work, settings.concurrency), settings.concurrency)
+            elif len(lanes) == 1 and (slots := _slots(lanes[0].endpoint, settings.concurrency)) > 1:
+                await loop.routed(Routes(work, slots), slots)
             else:
                 await loop.closed(work, settings.concurrency)
         except* HarnessError as errors:
             raise _first(errors) from None
+        finally:
+            clock.stop()
+        if loop.stopped is None:
+            loop.finish()
     return loop.stopped
+
+
+def _slots(endpoint: Endpoint, concurrency: int) -> int:
+    """Slots to deal the work to, one stretch each; 1 where they cannot be chosen."""
+    if endpoint.slot_field is None:
+        return 1
+    return min(concurrency, endpoint.facts.slots or concurrency)
 
 
 def _is_open(arrival: ArrivalConfig) -> bool:
     return arrival.kind != "closed"
+
+
+def _client(endpoint: Endpoint, concurrency: int) -> ChatClient:
+    return ChatClient(endpoint, concurrency=concurrency, connect_timeout_s=endpoint.connect_timeout_s)
 
 
 def _first(errors: BaseExceptionGroup[HarnessError]) -> HarnessError:
@@ -121,6 +143,11 @@ class _Loop:
         self._lanes, self._askers, self._budget, self._clock, self._ramp_s = lanes, askers, budget, clock, ramp_s
         self._guards = [Guard(lane.settings.max_failed_frac) for lane in lanes]
         self.stopped: str | None = None
+
+    def finish(self) -> None:
+        """Raises BackendError if most of what a lane made last was lost."""
+        for guard in self._guards:
+            guard.finish()
 
     async def closed(self, work: Iterator[Work], concurrency: int) -> None:
         """`concurrency` attempts at once, the next one as soon as one ends."""

@@ -38,6 +38,15 @@ class Guard:
                 "mend the endpoint, then run the same command again to go on where it stopped"
             )
 
+    def finish(self) -> None:
+        """Judges what a run too short to fill the window has seen. Raises BackendError if most of it was lost."""
+        n_lost, n = sum(self._latest), len(self._latest)
+        if n_lost > self._max * n:
+            raise BackendError(
+                f"{n_lost} of the last {n} attempts were lost to the infrastructure (see failures in summary.json); "
+                "mend the endpoint, then run the same command again"
+            )
+
 
 class Budget:
     """What a sitting may use up, over all its models: once a limit is reached, nothing new is sent."""

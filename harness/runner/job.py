@@ -46,10 +46,12 @@ def execute(jobs: Sequence[Job]) -> list[Outcome]:
     """
     together = uuid.uuid4().hex
     with ExitStack() as stack:
+        places: list[tuple[Path, bool]] = []
+        for job in jobs:  # every folder is found and locked before any is touched
+            places.append(run_folder(job))
+            stack.enter_context(lock(places[-1][0]))
         sessions: list[Session] = []
-        for job in jobs:
-            folder, resumed = run_folder(job)
-            stack.enter_context(lock(folder))
+        for job, (folder, resumed) in zip(jobs, places, strict=True):
             point_latest(folder)
             session = Session(job, folder, resumed, together)
             stack.callback(session.close)
@@ -76,7 +78,7 @@ class _Together:
             ending = "interrupted"
         finally:
             for session in self._all:
-                session.end(ending if session.unfinished else "complete")
+                session.end(_ended(session, ending))
         return ending == "interrupted", stopped
 
     async def _serve_and_run(self) -> str | None:
@@ -118,6 +120,13 @@ class _Together:
         """The samples in the order in which `_work` sends them."""
         for _, (sample, _trial) in interleave([session.remaining() for session in self._sessions]):
             yield sample
+
+
+def _ended(session: Session, ending: str) -> str:
+    """How one of the runs ended: complete if nothing is left of it, unless what made the job fail was lost in it."""
+    if session.unfinished or (ending == "failed" and session.tally.n_failed):
+        return ending
+    return "complete"
 
 
 def _busy_warning() -> str | None:

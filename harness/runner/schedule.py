@@ -58,6 +58,7 @@ def _poisson(rate_per_s: float, rng: np.random.Generator) -> Iterator[float]:
 
 def _logged(speedup: float, samples: Iterable[Sample]) -> Iterator[float]:
     first: float | None = None
+    before, offset = 0.0, 0.0
     for sample in samples:
         if sample.arrival_s is None:
             raise ConfigError(
@@ -65,4 +66,8 @@ def _logged(speedup: float, samples: Iterable[Sample]) -> Iterator[float]:
                 "use run.arrival.kind=poisson run.arrival.rate_per_s=…, or a suite that was replayed from logs"
             )
         first = sample.arrival_s if first is None else first
-        yield max(0.0, sample.arrival_s - first) / speedup
+        since = sample.arrival_s - first
+        if since < before:  # the next trial plays the log once more
+            offset += before
+        before = since
+        yield max(0.0, offset + since) / speedup

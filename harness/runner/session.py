@@ -12,10 +12,12 @@ import orjson
 from pydantic import JsonValue
 
 from harness import __version__
+from harness.assets.store import file_sha256
 from harness.backends.clock import kernel_stamps
-from harness.config import RunConfig
+from harness.config import BackendConfig, LlamaCppConfig, ModelConfig, RunConfig, template_file
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
+from harness.paths import conf_dir
 from harness.protocols import Backend, Endpoint, Scorer
 from harness.records import Attempt, Sample
 from harness.records.manifest import LagFacts, Manifest, WeightFacts
@@ -78,10 +80,24 @@ def config_hash(job: Job) -> str:
         "weights": job.weights.sha256 if job.weights else None,
         "backend": config.backend.model_dump(mode="json", exclude={"start_timeout_s", "connect_timeout_s", "check"}),
         "run": config.run.model_dump(mode="json", include=_DECIDING),
+        "chat_template": _template_sha256(config.model),
+        "lora": _lora_sha256(config.backend),
         "scorer": job.scorer.name,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _template_sha256(model: ModelConfig) -> str | None:
+    return file_sha256(template_file(model.chat_template, conf_dir())) if model.chat_template else None
+
+
+def _lora_sha256(backend: BackendConfig) -> list[JsonValue]:
+    """Hashes of the adapters, so that one trained anew under its old name is another configuration."""
+    if not isinstance(backend, LlamaCppConfig):
+        return []
+    files = [Path(one.path).expanduser() for one in backend.lora]
+    return [file_sha256(file) if file.is_file() else None for file in files]
 
 
 def run_folder(job: Job) -> tuple[Path, bool]:
@@ -131,13 +147,13 @@ class Session:
         self.manifest = self._manifest()
         self._earlier_s = self.manifest.wall_s
         self.ordered = self.job.samples
-        write_record(self.folder / MANIFEST, self.manifest)
         if not (self.folder / SAMPLES).exists():
             _write_samples(self.folder / SAMPLES, self.job.samples)
-        (self.folder / PARQUET).unlink(missing_ok=True)
         self.attempts = Journal(self.folder / ATTEMPTS)
         self.scores = Journal(self.folder / SCORES)
         self._read_back()
+        write_record(self.folder / MANIFEST, self.manifest)
+        (self.folder / PARQUET).unlink(missing_ok=True)
 
     @property
     def n_planned(self) -> int:
@@ -171,6 +187,9 @@ class Session:
 
     def _order(self, endpoint: Endpoint) -> None:
         """Puts the samples in order, and says what a prefix cache would save where there is much to save."""
+        if self.job.config.run.arrival.kind == "log":  # the log's own order, or its times would make no sense
+            self.ordered = tuple(sorted(self.job.samples, key=lambda sample: sample.arrival_s or 0.0))
+            return
         wanted = self.job.config.run.order
         self.prefix_order = wanted == "prefix" or (wanted == "auto" and endpoint.caches)
         encode = partial(chat_request, model=self.job.config.model)
@@ -280,7 +299,8 @@ def _cache_hint(shared: float | None) -> str | None:
         return None
     return (
         f"{shared:.0%} of the prompts' text repeats the beginning of another prompt, and each is computed anew "
-        "(the strict lane, backend.cache=off); backend.cache=on saves most of that time, at slightly different answers"
+        "(the strict lane, backend.cache=off); backend.cache=on saves most of that time, "
+        "but greedy answers are then not the same to the letter"
     )
 
 

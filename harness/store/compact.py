@@ -225,7 +225,7 @@ def _convert(rows: Path, table: Path, longest: int) -> None:
     columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in COLUMNS.items())
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
-        "memory_limit": "1GB",
+        "memory_limit": "256MB",
         "temp_directory": str(table.with_suffix(".tmp")),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,

@@ -32,9 +32,10 @@ def main(configs: Sequence[RunConfig]) -> None:
         outcomes = execute([_job(config, on_progress) for config in configs])
     for outcome in outcomes:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
+    _say(outcomes, resumable=configs[0].run.resume != "never")
     paths = configs[0].paths
     page = refresh_leaderboard(Path(paths.results), Path(paths.reports))
-    _say(outcomes, page)
+    Console(stderr=True).print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
     if any(outcome.interrupted for outcome in outcomes):
         raise KeyboardInterrupt
 
@@ -46,15 +47,17 @@ def _job(config: RunConfig, on_progress: OnProgress) -> Job:
     return Job(config, suite.spec.name, suite.hash, suite.samples, backend, backend.prepare(), scorer)
 
 
-def _say(outcomes: Sequence[Outcome], page: Path) -> None:
+def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
     print_table([outcome.summary for outcome in outcomes])
     aside = Console(stderr=True)
     for outcome in outcomes:
         aside.print(f"run          {outcome.folder}", highlight=False, soft_wrap=True)
-    aside.print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
     why = outcomes[0].stopped or ("interrupted" if outcomes[0].interrupted else None)
     if why is not None:
         left = sum(outcome.summary.n_not_run for outcome in outcomes)
-        aside.print(
-            f"{why}, {left} attempts to go: the same command goes on from here", highlight=False, soft_wrap=True
-        )
+        how = "the same command goes on" if resumable else f"go on with run.resume={outcomes[0].folder}"
+        aside.print(f"{why}, {left} attempts to go: {how} from here", highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if why is None and outcome.summary.n_failed:
+            again = f"{outcome.summary.n_failed} lost to the infrastructure; made again by run.resume={outcome.folder}"
+            aside.print(again, highlight=False, soft_wrap=True)

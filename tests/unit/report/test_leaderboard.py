@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from harness.errors import DataError
 from harness.records import MissClass
 from harness.report import RunView, build_leaderboard, write_leaderboard
 from harness.report.breakdown import MISSES
@@ -233,7 +234,7 @@ def test_failed_write_leaves_the_page_before(tmp_path: Path, monkeypatch: pytest
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"disk full.*paths\.reports"):
         write_leaderboard([], path)
 
     assert path.read_bytes() == before

@@ -66,6 +66,15 @@ def test_logged_arrivals_keep_their_gaps_at_the_speed_asked_for() -> None:
     assert list(times) == pytest.approx([0.0, 0.3, 1.0])
 
 
+def test_a_second_trial_plays_the_log_once_more_after_the_first() -> None:
+    samples = [sample(0, 100.0), sample(1, 110.0)]
+
+    times = arrivals_s(ArrivalConfig(kind="log"), [*samples, *samples], seed=0)
+
+    assert times is not None
+    assert list(times) == pytest.approx([0.0, 10.0, 10.0, 20.0])
+
+
 def test_logged_arrivals_without_a_log_say_what_to_use_instead() -> None:
     times = arrivals_s(ArrivalConfig(kind="log"), [sample(0)], seed=0)
 

@@ -346,3 +346,34 @@ def test_a_spent_budget_ends_in_order_and_the_same_command_goes_on(yes: Server, 
     assert (second.summary.n_scored, third.summary.n_scored) == (10, 12)
     assert third.stopped is None
     assert len(yes.bodies) == 12
+
+
+def test_a_short_run_against_a_dead_server_is_no_success(tmp_path: Path) -> None:
+    with (
+        serve_in_thread(lambda _n, _b: fake.error(500, {})) as server,
+        pytest.raises(BackendError, match="12 of the last 12 attempts were lost"),
+    ):
+        execute(job(server.url, tmp_path))
+
+    assert read_manifest(tmp_path / "results" / "run" / "latest").status == "failed"
+
+
+def test_a_job_that_is_refused_leaves_the_others_folder_as_it_was(yes: Server, tmp_path: Path) -> None:
+    done = execute(job(yes.url, tmp_path))
+    plan = {"resume": str(done.folder)}
+
+    with pytest.raises(ConfigError, match="another suite, model"):
+        execute_all([job(yes.url, tmp_path, **plan), job(yes.url, tmp_path, seed=1, **plan)])
+
+    assert read_manifest(done.folder).status == "complete"
+    assert (done.folder / "attempts.parquet").is_file()
+
+
+def test_the_time_of_a_run_ends_with_its_last_reply(yes: Server, tmp_path: Path) -> None:
+    outcome = execute(job(yes.url, tmp_path))
+
+    attempts = read_run(outcome.folder).attempts
+    busy_s = sum((a.timing.end_ns or 0) / 1e9 for a in attempts)
+    span_s = max(a.timing.at for a in attempts) - min(a.timing.at for a in attempts)
+    assert outcome.summary.wall_s is not None
+    assert span_s < outcome.summary.wall_s < span_s + busy_s + 0.5
