@@ -4,12 +4,13 @@
 chunk (`perf_counter_ns`, which is one clock for all processes of a Linux machine), then runs the product's client
 against it at 1, 32, 64 and 256 streams, quiet and beside a process that spins. The server's own lateness against its
 schedule is shown apart: what it did is the truth, what it meant to do is not. Each reply is read, made a record and
-journalled, as in a run.
+journalled, as in a run; with `--whole` it is a run: the runner with its lanes, scoring, progress and manifest.
 """
 
 import argparse
 import asyncio
 import contextlib
+import io
 import json
 import os
 import platform
@@ -25,15 +26,20 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.contestants.harness_run import job
+from benchmarks.contestants.plan import Plan
 from harness.backends.client import ChatClient, Exchange
 from harness.backends.stream import read_exchange
 from harness.protocols import Endpoint
-from harness.records import Attempt, Timing
+from harness.records import Attempt, Message, Sample, Timing, ToolTarget
 from harness.records.manifest import BackendFacts
+from harness.runner.job import execute
 from harness.store.journal import Journal
+from harness.store.runs import read_run
 
 STREAMS = (1, 32, 64, 256)
 SPIN = "while True: pass"
+SILENT = ToolTarget(expect="no_call")
 LIMIT_MS = {"p50": 0.3, "p99": 2.0}
 BODY = b'{"model":"bench","messages":[{"role":"user","content":"hi"}],"stream":true}'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -93,7 +99,8 @@ class TrueServer(asyncio.Protocol):
 def step(number: int, position: int, chunks: int) -> bytes:
     """The bytes of one chunk: the first has the head before it, the last the finish, the usage and the end after it."""
     head = b'data: {"id":"%d","object":"chat.completion.chunk","created":0,"model":"bench",' % number
-    data = head + b'"choices":[{"index":0,"delta":{"content":"word%d "},"finish_reason":null}]}\n\n' % position
+    word = b"%d " % number if position == 0 else b"word%d " % position
+    data = head + b'"choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}]}\n\n' % word
     if position == chunks - 1:
         data += head + b'"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
         data += head + b'"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":%d}}\n\n' % chunks
@@ -139,6 +146,8 @@ class Setting:
     gap_ms: float
     herd: bool
     """All streams start at the same moment, else one after the other over the time of one reply."""
+    whole: bool = False
+    """Through the whole runner, else through its client and journal."""
 
 
 def number_of(exchange: Exchange) -> int:
@@ -184,9 +193,31 @@ async def drive(port: int, setting: Setting, folder: Path) -> tuple[list[Seen], 
     return seen, cpu_s / len(seen)
 
 
+def drive_run(port: int, setting: Setting, folder: Path) -> tuple[list[Seen], float]:
+    """What a run of the whole harness recorded. The reply's first word is the server's number of the call."""
+    reply_s = (setting.ttft_ms + setting.gap_ms * (setting.chunks - 1)) / 1000
+    trials = max(1, round(setting.seconds / reply_s))
+    asked = tuple(
+        Sample(id=f"s{n}", category="all", messages=(Message(role="user", content="hi"),), target=SILENT, scorer="bfcl")
+        for n in range(setting.streams)
+    )
+    plan = Plan(f"http://127.0.0.1:{port}/v1", setting.streams, setting.chunks, folder, 0, 0, folder)
+    started = time.process_time()
+    with contextlib.redirect_stderr(io.StringIO()):
+        (outcome,) = execute([job(plan, asked, trials)])
+    cpu_s = time.process_time() - started
+    attempts = list(read_run(outcome.folder).attempts)
+    seen = []
+    for attempt in attempts:
+        if attempt.reply is None or not attempt.reply.content:
+            raise SystemExit(f"a call failed: {attempt.failure}")
+        seen.append(Seen(int(attempt.reply.content.split()[0]), 0, attempt.timing))
+    return seen, cpu_s / len(seen)
+
+
 def measure(setting: Setting) -> dict[str, object]:
     """One line: the errors in milliseconds, each with p50, p95, p99 and max of its size."""
-    command = [sys.executable, __file__, "--serve", "--chunks", str(setting.chunks)]
+    command = [sys.executable, "-m", "benchmarks.fidelity", "--serve", "--chunks", str(setting.chunks)]
     command += ["--ttft-ms", str(setting.ttft_ms), "--gap-ms", str(setting.gap_ms)]
     busy, ours, started = busy_s(), our_cpu_s(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, beside(setting.neighbour):
@@ -194,7 +225,10 @@ def measure(setting: Setting) -> dict[str, object]:
         assert server.stdin is not None
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        seen, cpu_s = asyncio.run(drive(port, setting, Path(folder)))
+        if setting.whole:
+            seen, cpu_s = drive_run(port, setting, Path(folder))
+        else:
+            seen, cpu_s = asyncio.run(drive(port, setting, Path(folder)))
         server.stdin.close()
         truths = [Truth(*json.loads(line)) for line in server.stdout]
         server.wait()
@@ -234,11 +268,12 @@ def compare(seen: Sequence[Seen], truths: Sequence[Truth]) -> dict[str, dict[str
         errors["ttft"].append(float(chunks[0] - first))
         errors["e2e"].append(float(timing.end_ns - last))
         errors["gap"].extend(np.diff(chunks) - np.diff(written))
-        errors["arrival"].extend(chunks + one.sent_ns - written)
-        errors["pick-up"].append(float(truth.received_ns - one.sent_ns))
+        if one.sent_ns:  # a journal keeps no clock of one machine
+            errors["arrival"].extend(chunks + one.sent_ns - written)
+            errors["pick-up"].append(float(truth.received_ns - one.sent_ns))
         errors["server late"].extend(truth.late_ns)
         errors["merged"].append(1e6 * float(np.mean(np.diff(chunks) == 0)) if len(chunks) > 1 else 0.0)
-    return {name: spread(values) for name, values in errors.items() if name != "merged"} | {
+    return {name: spread(values) for name, values in errors.items() if name != "merged" and values} | {
         "merged": {"frac": round(float(np.mean(errors["merged"])) / 1e6, 4)}
     }
 
@@ -291,6 +326,7 @@ def main() -> None:
     parser.add_argument("--ttft-ms", type=float, default=50.0)
     parser.add_argument("--gap-ms", type=float, default=10.0)
     parser.add_argument("--herd", action="store_true", help="start all streams at the same moment")
+    parser.add_argument("--whole", action="store_true", help="through the whole runner")
     parser.add_argument("--neighbour", choices=("no", "yes", "both"), default="both")
     parser.add_argument("--json", type=Path, help="also write the lines here")
     settings = parser.parse_args()
@@ -309,6 +345,7 @@ def main() -> None:
                 settings.ttft_ms,
                 settings.gap_ms,
                 settings.herd,
+                settings.whole,
             )
             lines.append(measure(setting))
             show(lines[-1])

@@ -3,6 +3,7 @@
 `python -m benchmarks.memory` runs each part in a process of its own and writes memory.json:
 - `runner`: peak memory over 10,000 and 100,000 attempts of 200 samples, and what their difference says of a million;
 - `resume`: the same for a sitting that finds all of them done;
+- `table`: the process that makes the Parquet table of such a run, beside the one that waits for it;
 - `records`: a million attempts of a million samples through both journals, the tally and the summary, without network.
 """
 
@@ -26,6 +27,7 @@ from harness.runner.job import execute
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
 from harness.scorers.bfcl import BfclScorer
+from harness.store.compact import compact
 from harness.store.journal import Journal
 
 MILLION = 1_000_000
@@ -43,6 +45,21 @@ def resume(plan: Plan, attempts: int) -> dict[str, Any]:
     """The run that `runner` left, taken up again: nothing is left to do, everything has to be read."""
     folder = plan.scratch / "results" / "run" / "latest"
     return _grown(plan, _samples(plan), attempts, resume=str(folder.resolve()))
+
+
+def table(plan: Plan, attempts: int) -> dict[str, Any]:
+    """The Parquet table of the run that `runner` left, made anew in a process of its own, as the runner does it."""
+    folder = plan.scratch / "results" / "run" / "latest"
+    forget_peak()
+    before, started = peak_mb(), time.perf_counter()
+    written = compact(folder.resolve()).stat().st_size
+    return {
+        "before_mb": before,
+        "peak_mb": peak_mb(),
+        "wall_s": time.perf_counter() - started,
+        "written_mb": written >> 20,
+        "of": attempts,
+    }
 
 
 def _grown(plan: Plan, samples: tuple[Sample, ...], attempts: int, *, resume: str) -> dict[str, Any]:
@@ -135,12 +152,12 @@ def measure(sizes: list[int], million: int) -> dict[str, Any]:
         write_material(scratch / "material", SAMPLES)
         with loopback(8, scratch / "material" / "replies.json") as url:
             plan = {"url": url, "concurrency": 32, "chunks": 8, "material": str(scratch / "material")}
-            runs = [(_in_process("runner", plan, n, scratch), _in_process("resume", plan, n, scratch)) for n in sizes]
+            parts = ("runner", "resume", "table")
+            runs = [{part: _in_process(part, plan, n, scratch) for part in parts} for n in sizes]
             found = _in_process("records", plan, million, scratch)
     return {
         "load_after": os.getloadavg(),
-        "runner": _slope([run for run, _ in runs]),
-        "resume": _slope([again for _, again in runs]),
+        **{part: _slope([run[part] for run in runs]) for part in parts},
         "records": found | {"holds": found["peak_mb"] < TARGET_MB},
     }
 
@@ -150,12 +167,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs=2, default=[10_000, 100_000])
     parser.add_argument("--records", type=int, default=MILLION)
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench")
-    parser.add_argument("--part", choices=["runner", "resume", "records"], help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=["runner", "resume", "table", "records"], help=argparse.SUPPRESS)
     parser.add_argument("--plan", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.part:
         plan = read_plan(arguments.plan)
-        part = {"runner": runner, "resume": resume, "records": records}[arguments.part]
+        part = {"runner": runner, "resume": resume, "table": table, "records": records}[arguments.part]
         print(json.dumps(part(plan, plan.large)))
         return
     arguments.out.mkdir(parents=True, exist_ok=True)

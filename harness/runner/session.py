@@ -31,7 +31,7 @@ from harness.runner.probe import probe_tools
 from harness.runner.request import chat_request
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
-from harness.store.compact import compact
+from harness.store.compact import compact_apart
 from harness.store.journal import Journal
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import (
@@ -281,7 +281,7 @@ class Session:
         write_record(self.folder / SUMMARY, self.summary())
         self.update(status=status)
         if status == "complete":
-            compact(self.folder)
+            compact_apart(self.folder)
 
     def summary(self) -> Summary:
         """The summary of what is finished by now."""

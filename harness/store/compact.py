@@ -1,10 +1,13 @@
 """A complete run as one flat, typed Parquet table: a row for each attempt's last outcome, joined with its score.
 
 Derived from the journals, which stay: they are what a run is resumed from and read back from, they carry checksums, and
-any tool can read them. The table can be made anew at any time. Rows are streamed, so memory does not grow with the run.
+any tool can read them. The table can be made anew at any time. Rows are streamed, so memory does not grow with the run;
+what DuckDB needs on top (up to 256 MB) is taken in a process of its own where a run is large.
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +20,9 @@ from harness.measure import decode_tokens_per_s, e2e_s, tpot_s, tpot_with_first_
 from harness.records import Attempt, Failure, Reply, Score, ServerTiming
 from harness.records.manifest import Manifest
 from harness.store.outcomes import final_outcomes
-from harness.store.runfolder import PARQUET, read_manifest
+from harness.store.runfolder import ATTEMPTS, PARQUET, read_manifest
 
-__all__ = ["COLUMNS", "compact"]
+__all__ = ["COLUMNS", "compact", "compact_apart"]
 
 COLUMNS: Final[dict[str, str]] = {
     "run": "VARCHAR",
@@ -77,6 +80,7 @@ COLUMNS: Final[dict[str, str]] = {
 
 _MIB: Final = 1 << 20
 _ROW_GROUP: Final = 8192
+_LARGE_BYTES: Final = 16 * _MIB
 _NOTHING: Final = Reply()
 _SILENT: Final = ServerTiming()
 _NUL_MARK: Final = "\ufffd"
@@ -105,6 +109,20 @@ def compact(folder: Path) -> Path:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
     return target
+
+
+def compact_apart(folder: Path) -> None:
+    """`compact`, in a child process if the run is large, so that the memory of this one does not grow. Raises as it."""
+    attempts = folder / ATTEMPTS
+    if not attempts.exists() or attempts.stat().st_size < _LARGE_BYTES:
+        compact(folder)
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.store.compact", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise DataError(said[-1])
 
 
 def _write_rows(path: Path, manifest: Manifest, folder: Path) -> int:
@@ -245,3 +263,10 @@ def _convert(rows: Path, table: Path, longest: int) -> None:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
+
+
+if __name__ == "__main__":
+    try:
+        compact(Path(sys.argv[1]))
+    except DataError as error:
+        sys.exit(str(error))

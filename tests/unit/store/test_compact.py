@@ -12,7 +12,8 @@ from harness.errors import DataError
 from harness.measure import e2e_s, tpot_s, ttft_s
 from harness.records import Attempt, Failure, RawToolCall, Reply, Score, Timing, Usage
 from harness.records.manifest import MachineFacts, Manifest
-from harness.store.compact import COLUMNS, compact
+from harness.store import compact as module
+from harness.store.compact import COLUMNS, compact, compact_apart
 from harness.store.journal import Journal
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import ATTEMPTS, MANIFEST, PARQUET, SCORES, write_record
@@ -51,6 +52,7 @@ def made(folder: Path, attempts: Sequence[Attempt], scores: Sequence[Score], sta
         config_hash="h", suite="echo", suite_hash="0", model="m", protocol="native", machine=machine, packages={},
         seed=0,
     ).model_copy(update={"status": status})  # fmt: skip
+    folder.mkdir(exist_ok=True)
     write_record(folder / MANIFEST, manifest)
     with Journal(folder / ATTEMPTS) as attempt_journal, Journal(folder / SCORES) as score_journal:
         for one in attempts:
@@ -154,3 +156,27 @@ def test_compacting_again_replaces_the_table_and_leaves_nothing_beside_it(tmp_pa
 
     assert [row["sample"] for row in table] == ["s0", "s1"]
     assert sorted(file.name for file in folder.iterdir()) == sorted([MANIFEST, ATTEMPTS, SCORES, PARQUET])
+
+
+def test_a_large_run_is_made_a_table_of_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart, here = (made(tmp_path / name, [attempt(0)], [score(0)]) for name in ("apart", "here"))
+    monkeypatch.setattr(module, "_LARGE_BYTES", 1)
+    compact(here)
+
+    def refuse(_: Path) -> Path:
+        raise AssertionError("the table was made in this process")
+
+    monkeypatch.setattr(module, "compact", refuse)
+    compact_apart(apart)
+
+    assert rows(apart / PARQUET) == rows(here / PARQUET)
+
+
+def test_what_the_other_process_says_is_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made(tmp_path, [attempt(0)], [score(0)], status="interrupted")
+    monkeypatch.setattr(module, "_LARGE_BYTES", 1)
+
+    with pytest.raises(DataError, match=r"interrupted, not complete"):
+        compact_apart(folder)
