@@ -41,7 +41,7 @@ def pick(number: int) -> tuple[Sample, ...]:
 
 def reply_text(sample: Sample) -> str:
     """A right answer to a sample as JSON text."""
-    calls = [{"name": one.name, "arguments": one.arguments} for one in gold_calls(sample.target)]
+    calls = [{"name": one.name, "arguments": one.arguments} for one in gold_calls(sample.tool_target)]
     return orjson.dumps(calls[0] if len(calls) == 1 else {"calls": calls}).decode()
 
 

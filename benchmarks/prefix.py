@@ -2,7 +2,7 @@
 
 Agents with system prompts of about 1,845 tokens, their questions mixed as traffic mixes them, on SmolLM2 135M through
 the runner (embedded llama.cpp). Prints a table and whether the strict lane gives the same answers in either order.
-Usage: python benchmarks/prefix.py [--agents 2] [--questions 20]
+Usage: python -m benchmarks.prefix [--agents 2] [--questions 20] [--slots 1] [--lanes suite/off prefix/on]
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 
@@ -37,6 +38,10 @@ POLICY = (
     "Rule {n} of {agent}: when a customer of group {n} asks for item {m}, look up order {k} "
     "and answer within {h} hours."
 )
+
+
+LANES = ("suite/off", "prefix/off", "suite/on", "prefix/on")
+"""Order of the samples and prompt cache; the first one is what the others are held against."""
 
 
 class Anything:
@@ -81,8 +86,11 @@ def smollm2() -> ModelConfig:
     return config.model.model_copy(update={"generation": GenerationConfig(max_tokens=24)})
 
 
-def measure(asked: tuple[Sample, ...], order: str, cache: str, folder: Path) -> dict[str, object]:
-    backend = LlamaCppConfig.model_validate({"name": "llamacpp", "cache": cache, "threads": 2, "context_tokens": 4096})
+def measure(asked: tuple[Sample, ...], lane: str, slots: int, folder: Path) -> dict[str, Any]:
+    order, cache = lane.split("/")
+    backend = LlamaCppConfig.model_validate(
+        {"name": "llamacpp", "cache": cache, "threads": 2, "context_tokens": 4096, "slots": slots}
+    )
     model = smollm2()
     config = RunConfig(
         do="run",
@@ -92,7 +100,7 @@ def measure(asked: tuple[Sample, ...], order: str, cache: str, folder: Path) -> 
         model=model,
         backend=backend,
         hardware=HardwareConfig(name="none", title="none"),
-        run=RunnerConfig.model_validate({"order": order, "resume": "never"}),
+        run=RunnerConfig.model_validate({"order": order, "resume": "never", "concurrency": slots}),
     )
     with console_progress(show=False) as on_progress:
         engine = backend_for(model, backend, on_progress=on_progress)
@@ -116,30 +124,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=2)
     parser.add_argument("--questions", type=int, default=20)
+    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--lanes", nargs="+", default=LANES, choices=LANES)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     asked = samples(arguments.agents, arguments.questions)
     folder = Path(tempfile.mkdtemp())
     assert cache_dir()
     try:
-        lanes = [("suite", "off"), ("prefix", "off"), ("suite", "on"), ("prefix", "on")]
-        rows = [measure(asked, order, cache, folder) for order, cache in lanes]
+        rows = {lane: measure(asked, lane, arguments.slots, folder) for lane in arguments.lanes}
     finally:
         shutil.rmtree(folder)
-    base = rows[0]["wall_s"]
+    base = next(iter(rows.values()))
     print("| order | cache | wall s | faster | prompt tokens | cached | TTFT p50 s |\n|---|---|---|---|---|---|---|")
-    for row in rows:
-        faster = base / row["wall_s"]  # type: ignore[operator]
+    for row in rows.values():
+        faster = base["wall_s"] / row["wall_s"]
         print(
             f"| {row['order']} | {row['cache']} | {row['wall_s']:.1f} | {faster:.1f}x | {row['prompt_tokens']} "
             f"| {row['cached_tokens']} | {row['ttft_p50_s']:.2f} |"
         )
-    print("strict lane, same answers in both orders:", rows[0]["answers"] == rows[1]["answers"])
-    changed = sum(rows[0]["answers"][k] != rows[3]["answers"][k] for k in rows[0]["answers"])  # type: ignore[index,attr-defined]
-    print(f"answers that differ with the cache on: {changed} of {len(asked)}")
+    for lane, row in list(rows.items())[1:]:
+        changed = sum(base["answers"][key] != row["answers"][key] for key in base["answers"])
+        print(f"{lane}: {changed} of {len(asked)} answers differ from the first lane's")
     if arguments.json:
         arguments.json.write_text(
-            json.dumps([{k: v for k, v in row.items() if k != "answers"} for row in rows], indent=2)
+            json.dumps([{k: v for k, v in row.items() if k != "answers"} for row in rows.values()], indent=2)
         )
 
 

@@ -8,10 +8,11 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from pydantic import Field, ValidationError, model_validator
 
 from harness.errors import ConfigError
-from harness.records import Protocol, Record
+from harness.records import Disturbance, Protocol, Record
 from harness.records.asset import AssetSpec
 
 __all__ = [
+    "AgentConfig",
     "ArrivalConfig",
     "BackendConfig",
     "BudgetConfig",
@@ -28,6 +29,8 @@ __all__ = [
     "ReportConfig",
     "RunConfig",
     "RunnerConfig",
+    "SandboxConfig",
+    "ScoringConfig",
     "SuiteConfig",
     "WeightsConfig",
     "explain_validation",
@@ -196,6 +199,14 @@ class SuiteConfig(Record):
     """Which suite, and how much of it."""
 
     name: str
+    path: str | None = None
+    """Folder of a suite of your own, with `suite.yaml` in it; None: `suites/<name>/` of the project."""
+    task: str | None = None
+    """Of `suite=inspect`: the task, by registered name or file."""
+    tasks: tuple[str, ...] = ()
+    """Of `suite=lm_eval`: the tasks, by name."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What this suite's loader, scorer or environment can be told besides; wins over `options` in `suite.yaml`."""
     limit: int | None = Field(default=None, ge=1)
     """Number of samples; null for all."""
     sampling: Literal["balanced", "proportional"] = "balanced"
@@ -267,6 +278,46 @@ class RunnerConfig(Record):
         return self
 
 
+class AgentConfig(Record):
+    """How an agent's task is driven: for suites with an environment."""
+
+    max_steps: int = Field(default=20, ge=1)
+    """Replies within one turn before the task counts as out of steps."""
+    tool_timeout_s: float = Field(default=10.0, gt=0)
+    """For one call of a tool; then its worker is killed and the model is told."""
+    max_result_chars: int = Field(default=20_000, ge=100)
+    """What a tool gives back is cut to this length."""
+    disturb: Disturbance | None = None
+    """What is done to one call of each task on purpose, once, to see whether the model recovers."""
+    feedback: bool = False
+    """One more try after the checker's message where the task is not done; the first verdict stays the value."""
+
+
+class SandboxConfig(Record):
+    """Where programs that a model wrote are run, and what they may use up."""
+
+    kind: Literal["auto", "bwrap", "docker", "none"] = "auto"
+    """`auto`: bubblewrap, else Docker, else refuse. `none`: no wall at all, only limits; say it aloud or not at all."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """Wall-clock time of one program, all its tests included."""
+    memory_mb: int = Field(default=1024, ge=64)
+    processes: int = Field(default=32, ge=1)
+    output_kb: int = Field(default=64, ge=1)
+    disk_mb: int = Field(default=16, ge=1)
+    image: str = "python:3.11-slim"
+    """Of `docker`."""
+
+
+class ScoringConfig(Record):
+    """How replies are judged, where judging takes more than a look."""
+
+    workers: int | None = Field(default=None, ge=1)
+    """Programs, worlds or judgements at once; None: as many as processors."""
+    repair: bool = True
+    """Also score each miss of a tool or JSON task from its reply after JSON repair, as a second number."""
+    sandbox: SandboxConfig = SandboxConfig()
+
+
 class PathsConfig(Record):
     """Where files go, relative to the current folder."""
 
@@ -288,6 +339,8 @@ class RunConfig(_Verb):
     backend: BackendConfig
     hardware: HardwareConfig
     run: RunnerConfig
+    agent: AgentConfig = AgentConfig()
+    scoring: ScoringConfig = ScoringConfig()
 
 
 class ReportConfig(_Verb):

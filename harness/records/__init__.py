@@ -4,27 +4,51 @@ from harness.records.attempt import (
     PROTOCOLS,
     Attempt,
     Boundary,
+    Disturbance,
     Failure,
     FailureKind,
     Protocol,
     RawToolCall,
     Reply,
     ServerTiming,
+    Step,
     Timing,
+    ToolResult,
     Usage,
     attempt_key,
 )
 from harness.records.base import Record
-from harness.records.sample import AcceptedCall, Language, Message, Role, Sample, Tool, ToolCall, ToolTarget
-from harness.records.score import MissClass, Score
+from harness.records.chat import Message, Role, Tool, ToolCall
+from harness.records.sample import Sample, target_of
+from harness.records.score import JudgeFacts, MissClass, Score
+from harness.records.target import (
+    AcceptedCall,
+    AgentTarget,
+    CodeTarget,
+    Instruction,
+    InstructionTarget,
+    Language,
+    Target,
+    TaskTarget,
+    TextMatch,
+    TextTarget,
+    ToolTarget,
+    Turn,
+)
 
 __all__ = [
     "PROTOCOLS",
     "AcceptedCall",
+    "AgentTarget",
     "Attempt",
     "Boundary",
+    "CodeTarget",
+    "Disturbance",
     "Failure",
     "FailureKind",
+    "Instruction",
+    "InstructionTarget",
+    "JudgeFacts",
     "Language",
     "Message",
     "MissClass",
@@ -36,10 +60,18 @@ __all__ = [
     "Sample",
     "Score",
     "ServerTiming",
+    "Step",
+    "Target",
+    "TaskTarget",
+    "TextMatch",
+    "TextTarget",
     "Timing",
     "Tool",
     "ToolCall",
+    "ToolResult",
     "ToolTarget",
+    "Turn",
     "Usage",
     "attempt_key",
+    "target_of",
 ]

@@ -5,17 +5,21 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from harness.records.base import Record
+from harness.records.chat import ToolCall
 
 __all__ = [
     "Attempt",
     "Boundary",
+    "Disturbance",
     "Failure",
     "FailureKind",
     "Protocol",
     "RawToolCall",
     "Reply",
     "ServerTiming",
+    "Step",
     "Timing",
+    "ToolResult",
     "Usage",
     "attempt_key",
 ]
@@ -131,8 +135,46 @@ class Usage(Record):
     """`server`: its usage block. `chunks`: one token for each streamed event, an estimate."""
 
 
+Disturbance = Literal["error", "nonsense", "timeout"]
+"""What a run may do on purpose to one call of a tool, to see whether the model recovers."""
+
+
+class ToolResult(Record):
+    """One call that an agent made, and what its tool gave back."""
+
+    call: ToolCall
+    content: str
+    """What the model is told."""
+    error: bool = False
+    """Whether the tool refused or failed, by its own fault, the call's, or on purpose."""
+    disturbed: Disturbance | None = None
+    """What was done to the call on purpose; the tool itself did not run then."""
+    ran: bool = True
+    """Whether the tool came to its end, so that the world may have changed."""
+    took_ns: int = 0
+
+
+class Step(Record):
+    """One reply of an agent with the results of the tools that it called."""
+
+    turn: int = Field(ge=0)
+    reply: Reply
+    timing: Timing
+    usage: Usage = Usage()
+    server: ServerTiming | None = None
+    cost_usd: float | None = None
+    unreadable: str | None = None
+    """Why the reply's attempt to call could not be read; the model was told."""
+    results: tuple[ToolResult, ...] = ()
+    tries: int = Field(default=1, ge=1)
+
+
 class Attempt(Record):
-    """One request for one sample, as it ended after its retries."""
+    """One sample put to one model, as it ended after its retries: one request, or all steps of an agent's task.
+
+    Of an agent's task `reply` is the last one, `timing` spans the whole of it with the tools' time (without marks of
+    tokens: those are in the steps), and `usage` and `cost_usd` are sums over the steps.
+    """
 
     sample: str
     model: str
@@ -150,6 +192,12 @@ class Attempt(Record):
     tries: int = Field(default=1, ge=1)
     failed_tries: tuple[Failure, ...] = ()
     """Failures that were retried before this outcome."""
+    steps: tuple[Step, ...] = ()
+    """Of an agent's task, in order; empty for a single request."""
+    ended: Literal["answered", "step_limit"] | None = None
+    """How an agent's task came to its end; None for a single request and for a failure."""
+    feedback_at: int | None = None
+    """Number of the first step after the checker's message, where one more try was given."""
 
     @property
     def key(self) -> str:

@@ -8,7 +8,17 @@ from harness.records.attempt import FailureKind, Protocol
 from harness.records.base import Record
 from harness.records.score import MissClass
 
-__all__ = ["CategorySummary", "DecisionTable", "Interval", "Quantiles", "Summary"]
+__all__ = [
+    "CategorySummary",
+    "DecisionTable",
+    "FormatSummary",
+    "Interval",
+    "JudgeSummary",
+    "PartSummary",
+    "Quantiles",
+    "Rate",
+    "Summary",
+]
 
 
 class Interval(Record):
@@ -46,6 +56,56 @@ class CategorySummary(Record):
     n_scored: int
     accuracy: float | None
     interval: Interval | None
+
+
+class PartSummary(Record):
+    """Mean of one of the scorer's partial results, over the samples that have it."""
+
+    n_samples: int = Field(ge=1)
+    mean: float
+    interval: Interval | None = None
+
+
+class Rate(Record):
+    """Passed of all, over the whole run: instructions of all prompts, for example."""
+
+    passed: int = Field(ge=0)
+    of: int = Field(ge=1)
+
+    @property
+    def frac(self) -> float:
+        """Share of what passed."""
+        return self.passed / self.of
+
+
+class PassK(Record):
+    """Mean over samples of an estimate from their trials, with the samples that had at least k."""
+
+    k: int = Field(ge=1)
+    value: float
+    interval: Interval | None = None
+    n_samples: int = Field(ge=1)
+
+
+class FormatSummary(Record):
+    """How many of the lost points are format: what the same replies would be worth after JSON repair."""
+
+    points_lost: float
+    """Sum over scored attempts of 1 − value."""
+    points_repaired: float
+    """Part of them that JSON repair gives back."""
+    n_repaired: int
+    """Attempts that repair makes worth more."""
+
+
+class JudgeSummary(Record):
+    """What the model that judged took, beside what the judged model took."""
+
+    calls: int
+    seconds: float
+    cost_usd: float | None
+    agreement: Rate | None = None
+    """Verdicts that were the same in both orders of presentation."""
 
 
 class Summary(Record):
@@ -91,6 +151,21 @@ class Summary(Record):
     """Attempts without a usable reply, by kind, of either boundary."""
     decisions: DecisionTable | None
     """Call or no call, for tool suites."""
+    parts: dict[str, PartSummary] = Field(default_factory=dict)
+    """The scorer's partial results by name."""
+    rates: dict[str, Rate] = Field(default_factory=dict)
+    """Counts of the scorer over all samples, by name."""
+    pass_at: tuple[PassK, ...] = ()
+    """Unbiased pass@k for k = 1 .. trials, where every value is 0 or 1 and there are several trials."""
+    pass_hat: tuple[PassK, ...] = ()
+    """pass^k likewise: the chance that k attempts all pass."""
+    format: FormatSummary | None = None
+    """None where no reply was put through repair."""
+    judging: JudgeSummary | None = None
+    calls_per_task: float | None = None
+    """Replies of the model per attempt, for agents' tasks."""
+    task_s: Quantiles | None = None
+    """From the first request of an agent's task to its end, its tools included. The latencies below are per reply."""
 
     ttft_s: Quantiles | None
     """Intended send to the first content, reasoning or tool-call token."""

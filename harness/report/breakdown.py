@@ -23,6 +23,15 @@ MISSES: dict[MissClass, tuple[str, str, str]] = {
     "missing_argument": ("argument missing", "argument", "a required argument was left out"),
     "extra_argument": ("argument invented", "argument", "an argument that the tool does not have"),
     "wrong_value": ("wrong value", "value", "the right argument with a wrong value"),
+    "no_answer": ("no answer", "format", "no answer could be read out of the reply"),
+    "does_not_compile": ("does not compile", "format", "the program cannot be parsed"),
+    "wrong_answer": ("wrong answer", "value", "another answer than those accepted"),
+    "instruction_missed": ("instruction missed", "value", "at least one instruction was not followed"),
+    "tests_failed": ("tests failed", "value", "the program runs and a test fails"),
+    "program_limit": ("over the limit", "value", "the program ran out of time, memory or output"),
+    "task_refused": ("did nothing", "decision", "the agent ended without a call where some were needed"),
+    "step_limit": ("out of steps", "decision", "the agent did not come to an end"),
+    "wrong_result": ("wrong result", "value", "the agent ended, and the task is not done"),
 }
 """Label, stage and meaning of each class, in the order of the waterfall."""
 

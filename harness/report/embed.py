@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from pydantic import BaseModel, JsonValue
 
-from harness.records import AcceptedCall, Attempt, Sample, Score, Timing
+from harness.records import AcceptedCall, Attempt, Sample, Score, Target, Timing, ToolTarget
 from harness.report.text import clip, visible
 from harness.report.view import RunView
 
@@ -107,7 +107,6 @@ def _json_text(value: object) -> str:
 
 
 def _sample(sample: Sample, texts: _Texts) -> Json:
-    target = sample.target
     messages: list[JsonValue] = [
         _known(
             {
@@ -127,18 +126,21 @@ def _sample(sample: Sample, texts: _Texts) -> Json:
         }
         for tool in sample.tools
     ]
+    asked: Json = {
+        "id": visible(sample.id),
+        "category": visible(sample.category),
+        "messages": messages,
+        "tools": tools,
+    }
+    return _known(asked | _target(sample.target, texts))
+
+
+def _target(target: Target, texts: _Texts) -> Json:
+    """What was wanted: of a tool call its parts, of any other kind the record itself."""
+    if not isinstance(target, ToolTarget):
+        return {"kind": target.kind, "want": texts.add(_plain(target))}
     calls: list[JsonValue] = [texts.add(_accepted(call)) for call in target.calls]
-    return _known(
-        {
-            "id": visible(sample.id),
-            "category": visible(sample.category),
-            "messages": messages,
-            "tools": tools,
-            "expect": target.expect,
-            "calls": calls,
-            "language": target.language,
-        }
-    )
+    return {"expect": target.expect, "calls": calls, "language": target.language}
 
 
 def _accepted(call: AcceptedCall) -> str:

@@ -113,7 +113,7 @@ def pair_up(runs: Sequence[RunView]) -> list[Pair]:
 
 def _pair(before: RunView, after: RunView) -> Pair | None:
     first, second = before.sample_values(), after.sample_values()
-    silent = {sample.id for sample in before.samples if sample.target.expect == "no_call"}
+    silent = {sample.id for sample in before.samples if sample.wants_call is False}
     shared = sorted(first.keys() & second.keys())
     values = [(first[sample], second[sample]) for sample in shared if sample not in silent]
     quiet = [(first[sample], second[sample]) for sample in shared if sample in silent]

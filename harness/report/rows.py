@@ -56,10 +56,15 @@ def suite_label(run: RunView) -> str:
 
 
 def never_calls(run: RunView) -> float | None:
-    """Accuracy that a model would have on this run's scored samples by never calling a tool; None without samples."""
+    """Accuracy that a model would have on this run's scored samples by never calling a tool.
+
+    None without samples, or if the suite is not one of single calls.
+    """
     scored = run.sample_values()
-    wants = [sample.target.expect == "no_call" for sample in run.samples if sample.id in scored]
-    return sum(wants) / len(wants) if wants else None
+    wants = [sample.wants_call for sample in run.samples if sample.id in scored]
+    if not wants or None in wants:
+        return None
+    return wants.count(False) / len(wants)
 
 
 def warnings(run: RunView) -> tuple[str, ...]:

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import cast
 
 from harness.backends.blame import RETRYABLE
 from harness.backends.client import ChatClient
 from harness.backends.stream import Reading, read_exchange
-from harness.config import ModelConfig, RunnerConfig
+from harness.config import AgentConfig, ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
-from harness.protocols import Endpoint, Scorer
-from harness.records import Attempt, Failure, FailureKind, MissClass, Sample, Score
+from harness.environments.pool import Worlds
+from harness.protocols import Endpoint, LateScorer, Scorer
+from harness.records import AgentTarget, Attempt, Failure, FailureKind, MissClass, Sample, Score, Usage
+from harness.runner.agent import AgentTask
 from harness.runner.request import Requests
+from harness.scorers.context import is_late
 
 __all__ = ["Asker", "judge", "pause_s"]
 
@@ -30,43 +34,59 @@ class Asker:
     client: ChatClient
     rng: Random
     """For the jitter of the back-off; decides no answer."""
+    worlds: Worlds | None = None
+    """For agents' tasks: where their tools run."""
+    agent: AgentConfig = field(default_factory=AgentConfig)
     requests: Requests = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "requests", Requests(self.model, self.endpoint))
 
     async def ask(self, sample: Sample, trial: int, *, due_ns: int | None = None, slot: int | None = None) -> Attempt:
-        """The attempt as it ended after its retries.
+        """The attempt as it ended after its retries, or an agent's whole task.
 
         due_ns: `perf_counter_ns` at which the schedule wanted the request out: latencies count from there, retries
         and all, so that a slow server cannot hide behind a late send. None: each try counts from its own send.
         slot: the engine's slot that should answer, where it can be chosen.
         """
-        settings, seed = self.settings, self.settings.seed + trial
-        body = self.requests.body(sample, seed, slot)
-
-        async def once() -> Reading:
-            exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)
-            return read_exchange(exchange, due_ns)
-
-        reading, failed = await _with_retries(once, settings, self.rng)
-        price = self.model.price
+        seed = self.settings.seed + trial
+        if isinstance(sample.target, AgentTarget):
+            return await AgentTask(self, sample, trial, due_ns, slot).run()
+        reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns)
         return Attempt(
             sample=sample.id,
             model=self.model.name,
             protocol=self.model.protocol,
             trial=trial,
             backend=self.endpoint.facts.name,
-            seed=seed if self.model.generation.send_seed else None,
+            seed=self.sent_seed(trial),
             reply=reading.reply,
             timing=reading.timing,
             usage=reading.usage,
             server=reading.server,
-            cost_usd=None if price is None else hosted_cost_usd(reading.usage, price),
+            cost_usd=self.cost_usd(reading.usage),
             failure=reading.failure,
             tries=len(failed) + 1,
             failed_tries=tuple(failed),
         )
+
+    async def exchange(self, body: bytes, due_ns: int | None) -> tuple[Reading, list[Failure]]:
+        """The last reading of one request, and the failures of the tries before it."""
+        settings = self.settings
+
+        async def once() -> Reading:
+            exchange = await self.client.stream(body, deadline_s=settings.deadline_s, stall_s=settings.stall_s)
+            return read_exchange(exchange, due_ns)
+
+        return await _with_retries(once, settings, self.rng)
+
+    def sent_seed(self, trial: int) -> int | None:
+        """The seed that goes with the requests of a trial; None where none is sent."""
+        return self.settings.seed + trial if self.model.generation.send_seed else None
+
+    def cost_usd(self, usage: Usage) -> float | None:
+        """What one request cost at list price; None where no price is known."""
+        return None if self.model.price is None else hosted_cost_usd(usage, self.model.price)
 
 
 async def _with_retries(
@@ -99,11 +119,16 @@ def pause_s(failures: int, retry_after_s: float | None, rng: Random) -> float:
     return jitter if retry_after_s is None else retry_after_s + jitter * 0.1
 
 
-def judge(scorer: Scorer, sample: Sample, attempt: Attempt) -> Score:
-    """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict."""
+def judge(scorer: Scorer | LateScorer, sample: Sample, attempt: Attempt) -> Score | None:
+    """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict.
+
+    None: a late scorer has to give it.
+    """
     failure = attempt.failure
     if failure is None and attempt.reply is not None:
-        return scorer.score(sample, attempt.reply, attempt.protocol, attempt.trial)
+        if is_late(scorer):
+            return None
+        return cast(Scorer, scorer).score(sample, attempt.reply, attempt.protocol, attempt.trial)
     assert failure is not None
     model = failure.boundary == "model"
     return Score(

@@ -1,10 +1,11 @@
 """The measuring loop: attempts in flight on one event loop, closed or open, every outcome recorded before it counts."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
@@ -12,7 +13,8 @@ import orjson
 
 from harness.backends.client import ChatClient
 from harness.backends.stream import read_exchange
-from harness.config import ArrivalConfig, ModelConfig, RunnerConfig
+from harness.config import AgentConfig, ArrivalConfig, ModelConfig, RunnerConfig
+from harness.environments.pool import Worlds
 from harness.errors import BackendError, HarnessError
 from harness.protocols import Endpoint
 from harness.records import Attempt, Sample
@@ -46,6 +48,9 @@ class Lane:
     settings: RunnerConfig
     record: Callable[[Sample, Attempt], None]
     """Called once for each finished attempt: journals first, then counts."""
+    worlds: Worlds | None = None
+    """Where the tools of agents' tasks run."""
+    agent: AgentConfig = field(default_factory=AgentConfig)
 
 
 class Stopwatch:
@@ -97,8 +102,10 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
             client = await stack.enter_async_context(_client(lane.endpoint, limit))
             took_s = await _warm_up(lane, client)
             ramp_s = max(ramp_s, min(_RAMP_MAX_S, took_s))
-            askers.append(Asker(lane.model, lane.endpoint, settings, client, Random(number)))
+            askers.append(Asker(lane.model, lane.endpoint, settings, client, Random(number), lane.worlds, lane.agent))
         loop = _Loop(lanes, askers, budget, clock, ramp_s)
+        gc.collect()
+        gc.freeze()  # what is there by now stays: a full collection over it would stop the clock's reader for 50 ms
         clock.start()
         try:
             if _is_open(settings.arrival):
@@ -111,6 +118,7 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
             raise _first(errors) from None
         finally:
             clock.stop()
+            gc.unfreeze()
         if loop.stopped is None:
             loop.finish()
     return loop.stopped

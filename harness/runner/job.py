@@ -2,8 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,17 @@ from pathlib import Path
 import psutil
 
 from harness.config import RunConfig
+from harness.environments.pool import Worlds
 from harness.records import Sample
 from harness.records.summary import Summary
 from harness.runner.engine import Stopwatch, Work, run_lanes
 from harness.runner.guard import Budget
 from harness.runner.lag import LagMonitor
+from harness.runner.late import judge_waiting
 from harness.runner.progress import make_progress
 from harness.runner.schedule import arrivals_s, interleave
 from harness.runner.session import Job, Session, run_folder
+from harness.runner.tally import Tally
 from harness.store.runfolder import lock, point_latest
 
 __all__ = ["Outcome", "execute"]
@@ -63,7 +66,7 @@ def execute(jobs: Sequence[Job]) -> list[Outcome]:
 class _Together:
     def __init__(self, sessions: list[Session]) -> None:
         self._all = sessions
-        self._sessions = [session for session in sessions if session.unfinished]
+        self._sessions = [session for session in sessions if session.unasked]
         self._config: RunConfig = sessions[0].job.config
         self._clock = Stopwatch()
 
@@ -73,6 +76,9 @@ class _Together:
         try:
             if self._sessions:
                 stopped = asyncio.run(self._serve_and_run())
+            for session in self._all:
+                if session.tally.n_waiting:
+                    asyncio.run(self._judge(session))
             ending = "stopped" if stopped else "complete"
         except KeyboardInterrupt:
             ending = "interrupted"
@@ -87,8 +93,9 @@ class _Together:
             lanes = []
             for lane, session in enumerate(self._sessions):
                 session.seconds = partial(self._clock.share_of, lane)
+                worlds = await stack.enter_async_context(_worlds(session))
                 endpoint = await stack.enter_async_context(session.job.backend.serve())
-                lanes.append(await session.opened(endpoint))
+                lanes.append(await session.opened(endpoint, worlds))
                 session.warn(busy)
             tallies = [session.tally for session in self._sessions]
             with make_progress(self._config.progress, self._title(), tallies, self._planned()) as bar:
@@ -100,6 +107,19 @@ class _Together:
                     finally:
                         for session in self._sessions:
                             session.note_clock(lag.facts())
+
+    async def _judge(self, session: Session) -> None:
+        waiting = session.tally.n_waiting
+        judged = Tally()  # what is shown counts the verdicts of this part alone
+        title = f"judging {session.job.config.model.name}, {session.job.config.model.protocol}"
+
+        def update() -> None:
+            judged.n_finished = waiting - session.tally.n_waiting
+            judged.n_scored, judged.value_sum = session.tally.n_scored, session.tally.value_sum
+            bar.update()
+
+        with make_progress(self._config.progress, title, [judged], waiting) as bar:
+            await judge_waiting(session, update)
 
     def _title(self) -> str:
         models = ", ".join(dict.fromkeys(session.job.config.model.name for session in self._sessions))
@@ -122,11 +142,22 @@ class _Together:
             yield sample
 
 
+@asynccontextmanager
+async def _worlds(session: Session) -> AsyncIterator[Worlds | None]:
+    """The workers in which the tools of a run's tasks run; None if it has no such tasks."""
+    name = session.environment
+    if name is None:
+        yield None
+        return
+    async with Worlds(name, session.job.data, session.job.config.agent.tool_timeout_s) as worlds:
+        yield worlds
+
+
 def _ended(session: Session, ending: str) -> str:
     """How one of the runs ended: complete if nothing is left of it, unless what made the job fail was lost in it."""
-    if session.unfinished or (ending == "failed" and session.tally.n_failed):
-        return ending
-    return "complete"
+    if session.unfinished:  # all replies are there, and judging some of them failed
+        return "failed" if ending == "complete" else ending
+    return ending if ending == "failed" and session.tally.n_failed else "complete"
 
 
 def _busy_warning() -> str | None:

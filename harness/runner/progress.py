@@ -43,11 +43,14 @@ class _Line:
 
     def __init__(self, title: str, tallies: Sequence[Tally], n_planned: int) -> None:
         self._title, self._tallies, self._planned = title, tallies, n_planned
-        self._before = sum(tally.n_finished for tally in tallies)
+        self._before = self._done()
         self._started = time.monotonic()
 
+    def _done(self) -> int:
+        return sum(tally.n_finished + tally.n_waiting for tally in self._tallies)
+
     def text(self) -> str:
-        done = sum(tally.n_finished for tally in self._tallies)
+        done = self._done()
         elapsed = time.monotonic() - self._started
         rate = (done - self._before) / elapsed if elapsed > 0 else 0.0
         parts = [f"{self._title}  {done}/{self._planned}"]

@@ -51,7 +51,9 @@ class Requests:
 
     def body(self, sample: Sample, seed: int, slot: int | None = None) -> bytes:
         """As `request_body`; samples are told apart by their id."""
-        asked = self._written.get(sample.id) or self._write(sample)
+        return self._body(self._written.get(sample.id) or self._write(sample), seed, slot)
+
+    def _body(self, asked: dict[str, orjson.Fragment], seed: int, slot: int | None) -> bytes:
         body: dict[str, object] = {
             "model": self.endpoint.model,
             "messages": asked["messages"],
@@ -64,8 +66,21 @@ class Requests:
             body[self.endpoint.slot_field] = slot
         return orjson.dumps(body | self.endpoint.extra_body)
 
+    def step_body(self, sample: Sample, seed: int, slot: int | None = None) -> bytes:
+        """As `body`, for one step of an agent's task: its messages are another time's under the same id."""
+        return self._body(self._fields(sample), seed, slot)
+
     def _write(self, sample: Sample) -> dict[str, orjson.Fragment]:
-        """The fields that the sample decides, as JSON, kept while there is room."""
+        """The fields that the sample decides, kept while there is room."""
+        found = self._fields(sample)
+        size = sum(len(bytes(orjson.dumps(value))) for value in found.values())
+        if size <= self._room_bytes:
+            self._room_bytes -= size
+            self._written[sample.id] = found
+        return found
+
+    def _fields(self, sample: Sample) -> dict[str, orjson.Fragment]:
+        """The fields that the sample decides, as JSON."""
         request = chat_request(sample, self.model)
         fields: dict[str, object | None] = {
             "messages": request.messages,
@@ -73,10 +88,4 @@ class Requests:
             "tool_choice": request.tool_choice,
             "response_format": request.response_format,
         }
-        written = {name: orjson.dumps(value) for name, value in fields.items() if value is not None}
-        found = {name: orjson.Fragment(value) for name, value in written.items()}
-        size = sum(map(len, written.values()))
-        if size <= self._room_bytes:
-            self._room_bytes -= size
-            self._written[sample.id] = found
-        return found
+        return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items() if value is not None}

@@ -1,11 +1,12 @@
 """Sum and number of each sample's values, in flat arrays: a million samples fit, whatever their trials."""
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["SampleSums"]
+__all__ = ["PartSums", "SampleSums"]
 
 
 @dataclass(slots=True)
@@ -59,6 +60,19 @@ class SampleSums:
         sessions = np.frombuffer(self._session, dtype=np.int64)[chosen].tolist() if self._sessions else []
         return means, sessions
 
+    def trials(self) -> tuple[list[float], list[int]]:
+        """Sum and number of the values of each scored sample."""
+        chosen = self._scored(None)
+        counts = np.frombuffer(self._counts, dtype=np.uint32)[chosen]
+        return np.frombuffer(self._sums)[chosen].tolist(), counts.tolist()
+
+    def sessions_of(self, positions: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[int]:
+        """Number of the session of each position, if any samples share one; else nothing."""
+        if not self._sessions:
+            return []
+        sessions: list[int] = np.frombuffer(self._session, dtype=np.int64)[positions].tolist()
+        return sessions
+
     def total(self, category: str) -> tuple[float, int]:
         """Sum and number of a category's values."""
         chosen = self._scored(category)
@@ -70,3 +84,35 @@ class SampleSums:
         if category is not None:
             chosen = chosen & (np.frombuffer(self._category, dtype=np.uint16) == self._categories[category])
         return chosen
+
+
+@dataclass(slots=True)
+class PartSums:
+    """Sum and number of each part's values by sample, 6 bytes a sample and part."""
+
+    _sums: "dict[str, array[float]]" = field(default_factory=dict)
+    _counts: "dict[str, array[int]]" = field(default_factory=dict)
+
+    def add(self, position: int, parts: Mapping[str, float]) -> None:
+        """Adds the parts of one attempt to the sample at a position."""
+        for name, value in parts.items():
+            sums = self._sums.setdefault(name, array("f"))
+            counts = self._counts.setdefault(name, array("H"))
+            if len(sums) <= position:
+                missing = position + 1 - len(sums)
+                sums.frombytes(bytes(4 * missing))
+                counts.frombytes(bytes(2 * missing))
+            sums[position] += value
+            counts[position] += 1
+
+    @property
+    def names(self) -> list[str]:
+        """The parts seen, in the order of their first appearance."""
+        return list(self._sums)
+
+    def means(self, name: str) -> "tuple[list[float], np.ndarray[tuple[int], np.dtype[np.int64]]]":
+        """Mean of a part in each sample that has it, and the positions of those samples."""
+        sums = np.frombuffer(self._sums[name], dtype=np.float32).astype(np.float64)
+        counts = np.frombuffer(self._counts[name], dtype=np.uint16)
+        positions = np.flatnonzero(counts)
+        return (sums[positions] / counts[positions]).tolist(), positions

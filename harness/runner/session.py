@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -15,11 +16,12 @@ from harness import __version__
 from harness.assets.store import file_sha256
 from harness.backends.clock import kernel_stamps
 from harness.config import BackendConfig, LlamaCppConfig, ModelConfig, RunConfig, template_file
+from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
 from harness.paths import conf_dir
-from harness.protocols import Backend, Endpoint, Scorer
-from harness.records import Attempt, Sample
+from harness.protocols import Backend, Endpoint, LateScorer, Scorer
+from harness.records import AgentTarget, Attempt, Sample, Score
 from harness.records.manifest import LagFacts, Manifest, WeightFacts
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
@@ -68,7 +70,9 @@ class Job:
     samples: tuple[Sample, ...]
     backend: Backend
     weights: WeightFacts | None
-    scorer: Scorer
+    scorer: Scorer | LateScorer
+    data: Path | None = None
+    """The suite's data, for environments."""
 
 
 def config_hash(job: Job) -> str:
@@ -83,9 +87,15 @@ def config_hash(job: Job) -> str:
         "chat_template": _template_sha256(config.model),
         "lora": _lora_sha256(config.backend),
         "scorer": job.scorer.name,
+        "agent": config.agent.model_dump(mode="json") if _is_agents(job) else None,
+        "options": config.suite.options,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _is_agents(job: Job) -> bool:
+    return any(isinstance(sample.target, AgentTarget) for sample in job.samples)
 
 
 def _template_sha256(model: ModelConfig) -> str | None:
@@ -142,6 +152,8 @@ class Session:
     """Measured wall-clock seconds of this sitting."""
     _earlier_s: float = field(init=False, default=0.0)
     _note_at: float = field(init=False, default=0.0)
+    _aside: ThreadPoolExecutor = field(init=False, default_factory=partial(ThreadPoolExecutor, 1))
+    _noting: Future[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.manifest = self._manifest()
@@ -174,16 +186,31 @@ class Session:
 
     @property
     def unfinished(self) -> bool:
-        """Whether there is something left to do."""
+        """Whether there is something left to do, if only to judge."""
         return self.tally.n_finished < self.n_planned
 
-    async def opened(self, endpoint: Endpoint) -> Lane:
+    @property
+    def unasked(self) -> bool:
+        """Whether there are attempts left to make."""
+        return self.tally.n_finished + self.tally.n_waiting < self.n_planned
+
+    @property
+    def environment(self) -> str | None:
+        """Name of the environment that the samples need. Raises ConfigError if there are several."""
+        targets = (sample.target for sample in self.job.samples)
+        names = {target.environment for target in targets if isinstance(target, AgentTarget)}
+        if len(names) > 1:
+            raise ConfigError(f"a suite has one environment, this has {', '.join(sorted(names))}; split it")
+        return next(iter(names), None)
+
+    async def opened(self, endpoint: Endpoint, worlds: Worlds | None) -> Lane:
         """The lane of this run at a live endpoint, its facts noted and its warnings found."""
         found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
         self.warn(found)
         self.update(backend=endpoint.facts)
         self._order(endpoint)
-        return Lane(self.job.config.model, endpoint, self.job.config.run, self._record)
+        config = self.job.config
+        return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent)
 
     def _order(self, endpoint: Endpoint) -> None:
         """Puts the samples in order, and says what a prefix cache would save where there is much to save."""
@@ -212,12 +239,34 @@ class Session:
     def _record(self, sample: Sample, attempt: Attempt) -> None:
         self.attempts.append(attempt)
         score = judge(self.job.scorer, sample, attempt)
-        self.scores.append(score)
-        self.tally.add(sample, attempt, score)
+        if score is None:
+            self.tally.n_waiting += 1
+        else:
+            self.scored(sample, attempt, score, waited=False)
         if time.monotonic() > self._note_at:  # a killed sitting's time is not lost
-            self._note_at = time.monotonic() + _NOTE_EVERY_S
-            self.update(wall_s=self._earlier_s + self.seconds())
+            self._note_time()
         self.progress()
+
+    def _note_time(self) -> None:
+        """Writes the measured time so far, in a thread: replacing a file can wait 10 ms for the disk."""
+        first, self._note_at = not self._note_at, time.monotonic() + _NOTE_EVERY_S
+        if first or (self._noting is not None and not self._noting.done()):
+            return
+        self.manifest = self.manifest.model_copy(update={"wall_s": self._earlier_s + self.seconds()})
+        self._noting = self._aside.submit(write_record, self.folder / MANIFEST, self.manifest)
+
+    def scored(self, sample: Sample, attempt: Attempt, score: Score, *, waited: bool) -> None:
+        """Notes a verdict: on disk first, then in the totals. waited: it is a late scorer's."""
+        self.scores.append(score)
+        self.tally.n_waiting -= waited
+        self.tally.add(sample, attempt, score)
+
+    def waiting(self) -> Iterator[tuple[Sample, Attempt]]:
+        """What a late scorer has yet to judge, read from the disk."""
+        samples = {sample.id: sample for sample in self.job.samples}
+        for attempt, score in final_outcomes(self.folder):
+            if score is None:
+                yield samples[attempt.sample], attempt
 
     def _read_back(self) -> None:
         """Counts what earlier sittings finished. Attempts lost to the infrastructure are made again."""
@@ -228,15 +277,19 @@ class Session:
             if attempt.failure is not None and attempt.failure.boundary == "infrastructure":
                 continue
             sample = samples[attempt.sample]
-            if score is None:  # killed between the two lines
+            if score is None:  # killed between the two lines, or left for a late scorer
                 score = judge(self.job.scorer, sample, attempt)
-                self.scores.append(score)
-            self.tally.add(sample, attempt, score)
-            self._note_done(attempt)
+                if score is not None:
+                    self.scores.append(score)
+            if score is None:
+                self.tally.n_waiting += 1
+            else:
+                self.tally.add(sample, attempt, score)
+            self._note_done(sample, attempt)
 
-    def _note_done(self, attempt: Attempt) -> None:
-        position, trials = self.tally.samples.position(attempt.sample), self.job.config.run.trials
-        assert position is not None
+    def _note_done(self, sample: Sample, attempt: Attempt) -> None:
+        position = self.tally.samples.see(sample.id, sample.category, sample.session)
+        trials = self.job.config.run.trials
         if len(self.done) <= position * trials:
             self.done.extend(bytes(trials))
         self.done[position * trials + attempt.trial] = 1
@@ -272,6 +325,8 @@ class Session:
 
     def update(self, **changes: object) -> None:
         """Changes the manifest, on disk too."""
+        if self._noting is not None:
+            wait([self._noting])
         self.manifest = self.manifest.model_copy(update=changes)
         write_record(self.folder / MANIFEST, self.manifest)
 
@@ -290,6 +345,7 @@ class Session:
 
     def close(self) -> None:
         """Closes the journals."""
+        self._aside.shutdown()
         self.attempts.close()
         self.scores.close()
 

@@ -1,12 +1,24 @@
 """From totals to the summary: every figure with its interval, null where nothing was measured."""
 
+from collections.abc import Callable
+
 from harness.config import RunConfig
 from harness.cost import cost_basis, machine_usd_per_hour
 from harness.measure import quantiles
 from harness.records.manifest import Manifest
-from harness.records.summary import CategorySummary, Quantiles, Summary
+from harness.records.summary import (
+    CategorySummary,
+    FormatSummary,
+    JudgeSummary,
+    PartSummary,
+    PassK,
+    Quantiles,
+    Rate,
+    Summary,
+)
 from harness.runner.tally import Figure, Tally
 from harness.stats.proportion import mean_interval
+from harness.stats.trials import pass_at_k, pass_hat_k
 
 __all__ = ["summarise"]
 
@@ -46,6 +58,14 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         misses=dict(tally.misses.most_common()),
         failures=dict(tally.failures.most_common()),
         decisions=tally.decision_table(),
+        parts={name: _part(tally, name) for name in tally.parts.names},
+        rates={name: Rate(passed=passed, of=of) for name, (passed, of) in tally.counts.items() if of},
+        pass_at=pass_k(tally, pass_at_k),
+        pass_hat=pass_k(tally, pass_hat_k),
+        format=_format(tally),
+        judging=_judging(tally),
+        calls_per_task=tally.n_steps / tally.n_finished if tally.n_steps and tally.n_finished else None,
+        task_s=seconds("task"),
         ttft_s=seconds("ttft"),
         ttft_content_s=seconds("ttft_content"),
         ttft_reasoning_s=seconds("ttft_reasoning"),
@@ -78,6 +98,42 @@ def _category(tally: Tally, name: str) -> CategorySummary:
         accuracy=total / scored if scored else None,
         interval=mean_interval(means, sessions),
     )
+
+
+def _part(tally: Tally, name: str) -> PartSummary:
+    means, positions = tally.parts.means(name)
+    interval = mean_interval([min(1.0, one) for one in means], tally.samples.sessions_of(positions))
+    return PartSummary(n_samples=len(means), mean=sum(means) / len(means), interval=interval)
+
+
+def pass_k(tally: Tally, estimate: Callable[[int, int, int], float]) -> tuple[PassK, ...]:
+    """An estimate from trials for every k up to the trials that each sample has; nothing where a value is partial."""
+    sums, counts = tally.samples.trials()
+    most = max(counts, default=0)
+    if most < 2 or any(value != int(value) for value in sums):
+        return ()
+    found = []
+    for k in range(1, most + 1):
+        each = [estimate(n, int(passed), k) for passed, n in zip(sums, counts, strict=True) if n >= k]
+        if each:
+            mean = sum(each) / len(each)
+            found.append(PassK(k=k, value=mean, interval=mean_interval(each), n_samples=len(each)))
+    return tuple(found)
+
+
+def _format(tally: Tally) -> FormatSummary | None:
+    if not tally.n_scored or not tally.n_repairable:
+        return None
+    lost = tally.n_scored - tally.value_sum
+    return FormatSummary(points_lost=max(0.0, lost), points_repaired=tally.repaired, n_repaired=tally.n_repaired)
+
+
+def _judging(tally: Tally) -> JudgeSummary | None:
+    sums = tally.judging
+    if not sums.calls:
+        return None
+    agreement = Rate(passed=sums.n_agreed, of=sums.n_both_ways) if sums.n_both_ways else None
+    return JudgeSummary(calls=sums.calls, seconds=sums.seconds, cost_usd=sums.cost_usd, agreement=agreement)
 
 
 def _cost_usd(tally: Tally, manifest: Manifest, config: RunConfig) -> float | None:

@@ -4,7 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.measure import (
     decode_tokens_per_s,
@@ -17,9 +17,9 @@ from harness.measure import (
     ttft_s,
     ttft_tool_s,
 )
-from harness.records import Attempt, FailureKind, MissClass, Sample, Score
+from harness.records import Attempt, FailureKind, JudgeFacts, MissClass, Sample, Score, Step
 from harness.records.summary import DecisionTable
-from harness.runner.samplesums import SampleSums
+from harness.runner.samplesums import PartSums, SampleSums
 
 __all__ = ["FIGURES", "Doubles", "Figure", "Tally"]
 
@@ -36,12 +36,12 @@ def _doubles() -> Doubles:
 
 Figure = Literal[
     "ttft", "ttft_content", "ttft_reasoning", "ttft_tool", "ttft_cold", "ttft_warm", "queue", "tpot", "tpot_with_first",
-    "e2e", "decode_rate",
+    "e2e", "decode_rate", "task",
 ]  # fmt: skip
 _WARM_FRAC = 0.5
 
 
-def _cached_ttft(attempt: Attempt, *, warm: bool) -> float | None:
+def _cached_ttft(attempt: Attempt | Step, *, warm: bool) -> float | None:
     """TTFT if the prompt was cached as wanted; None where the server does not say what was."""
     prompt, cached = attempt.usage.prompt_tokens, attempt.usage.cached_tokens
     if not prompt or cached is None or (cached / prompt >= _WARM_FRAC) != warm:
@@ -49,7 +49,7 @@ def _cached_ttft(attempt: Attempt, *, warm: bool) -> float | None:
     return ttft_s(attempt.timing)
 
 
-FIGURES: dict[Figure, Callable[[Attempt], float | None]] = {
+FIGURES: dict[Figure, Callable[[Attempt | Step], float | None]] = {
     "ttft": lambda a: ttft_s(a.timing),
     "ttft_content": lambda a: ttft_content_s(a.timing),
     "ttft_reasoning": lambda a: ttft_reasoning_s(a.timing),
@@ -62,7 +62,27 @@ FIGURES: dict[Figure, Callable[[Attempt], float | None]] = {
     "e2e": lambda a: e2e_s(a.timing) if a.reply is not None else None,
     "decode_rate": lambda a: decode_tokens_per_s(a.timing, a.usage),
 }
-"""Each figure of an attempt, None where it is undefined or was not measured."""
+"""Each figure of one request, None where it is undefined or was not measured."""
+
+
+@dataclass(slots=True)
+class JudgeSums:
+    """What the models that judged cost, over all attempts."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    cost_usd: float | None = None
+    n_both_ways: int = 0
+    n_agreed: int = 0
+
+    def add(self, facts: JudgeFacts) -> None:
+        """Adds what one verdict took."""
+        self.calls += facts.calls
+        self.seconds += facts.seconds
+        self.cost_usd = _plus_usd(self.cost_usd, facts.cost_usd)
+        if facts.agreed is not None:
+            self.n_both_ways += 1
+            self.n_agreed += facts.agreed
 
 
 @dataclass(slots=True)
@@ -70,6 +90,8 @@ class Tally:
     """Counts and measured values of the attempts added so far."""
 
     n_finished: int = 0
+    n_waiting: int = 0
+    """Attempts on disk that a late scorer has yet to judge: not finished."""
     n_scored: int = 0
     n_failed: int = 0
     n_model_failures: int = 0
@@ -77,9 +99,21 @@ class Tally:
     samples: SampleSums = field(default_factory=SampleSums)
     misses: Counter[MissClass] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
+    parts: PartSums = field(default_factory=PartSums)
+    counts: dict[str, list[int]] = field(default_factory=dict)
+    """[passed, of] by name, over all scored attempts."""
+    repaired: float = 0.0
+    """Value that JSON repair would add, over all scored attempts."""
+    n_repairable: int = 0
+    """Misses whose reply was put through JSON repair."""
+    n_repaired: int = 0
+    """Attempts that JSON repair would have made worth more."""
+    judging: JudgeSums = field(default_factory=JudgeSums)
+    n_steps: int = 0
+    """Replies of agents, over all attempts."""
     decisions: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     """(should call, called)."""
-    measured: dict[Figure, Doubles] = field(default_factory=lambda: {name: _doubles() for name in FIGURES})
+    measured: dict[Figure, Doubles] = field(default_factory=lambda: {name: _doubles() for name in get_args(Figure)})
     """Measured values, 8 bytes each."""
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
@@ -97,10 +131,14 @@ class Tally:
             self.n_failed += 1
         else:
             self.samples.add(position, score.value)
+            self.parts.add(position, score.parts)
             self._scored(sample, attempt, score, score.value)
         if attempt.failure is None or attempt.failure.boundary == "model":
             self._measured(attempt)
         self._tokens(attempt)
+        self.n_steps += len(attempt.steps)
+        if score.judge is not None:
+            self.judging.add(score.judge)
 
     def _scored(self, sample: Sample, attempt: Attempt, score: Score, value: float) -> None:
         self.n_scored += 1
@@ -109,16 +147,27 @@ class Tally:
             self.misses[score.miss] += 1
         if attempt.failure is not None:
             self.n_model_failures += 1
+        for name, (passed, of) in score.counts.items():
+            both = self.counts.setdefault(name, [0, 0])
+            both[0] += passed
+            both[1] += of
+        self.n_repairable += score.repaired is not None
+        if score.repaired is not None and score.repaired > value:
+            self.repaired += score.repaired - value
+            self.n_repaired += 1
         right = score.parts.get("decision")
-        if right is not None:
-            should_call = sample.target.expect != "no_call"
+        should_call = sample.wants_call
+        if right is not None and should_call is not None:
             self.decisions[(should_call, should_call == (right == 1.0))] += 1
 
     def _measured(self, attempt: Attempt) -> None:
-        for name, figure in FIGURES.items():
-            value = figure(attempt)
-            if value is not None:
-                self.measured[name].append(value)
+        if attempt.steps:
+            self.measured["task"].append(e2e_s(attempt.timing) or 0.0)
+        for call in attempt.steps or (attempt,):
+            for name, figure in FIGURES.items():
+                value = figure(call)
+                if value is not None:
+                    self.measured[name].append(value)
 
     def _tokens(self, attempt: Attempt) -> None:
         usage = attempt.usage

@@ -65,7 +65,7 @@ class BfclScorer:
     def score(self, sample: Sample, reply: Reply, protocol: Protocol, trial: int = 0) -> Score:
         """The verdict on a reply, 1 or 0; a reply that cannot be read is 0 where calls are wanted."""
         decoded = decode(reply, protocol, sample.tools)
-        verdict = judge_decoded(decoded, sample.target, sample.tools, cut=reply.finish_reason == "length")
+        verdict = judge_decoded(decoded, sample.tool_target, sample.tools, cut=reply.finish_reason == "length")
         return Score(
             sample=sample.id,
             category=sample.category,

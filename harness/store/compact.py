@@ -80,7 +80,7 @@ COLUMNS: Final[dict[str, str]] = {
 
 _MIB: Final = 1 << 20
 _ROW_GROUP: Final = 8192
-_LARGE_BYTES: Final = 16 * _MIB
+_LARGE_BYTES: Final = 4 * _MIB
 _NOTHING: Final = Reply()
 _SILENT: Final = ServerTiming()
 _NUL_MARK: Final = "\ufffd"

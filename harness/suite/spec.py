@@ -1,11 +1,12 @@
 """A suite's own description: `suites/<name>/suite.yaml`, read and checked, and its samples loaded."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from harness.assets import fetch
 from harness.config import SuiteConfig, explain_validation
@@ -13,11 +14,11 @@ from harness.errors import ConfigError, DataError
 from harness.paths import suites_dir
 from harness.protocols import SuiteLoader
 from harness.records import Record, Sample
-from harness.records.asset import AssetSpec
+from harness.records.asset import AssetSpec, PathAsset
 from harness.registry import load_plugin
 from harness.suite.sampling import stratified
 
-__all__ = ["Suite", "SuiteSpec", "load_suite", "read_spec"]
+__all__ = ["Suite", "SuiteContext", "SuiteSpec", "load_suite", "read_spec"]
 
 
 class SuiteSpec(Record):
@@ -33,8 +34,25 @@ class SuiteSpec(Record):
     """Name in the entry-point group `harness.suites`."""
     scorer: str
     """Name in the entry-point group `harness.scorers`."""
-    categories: tuple[str, ...]
-    data: AssetSpec
+    categories: tuple[str, ...] = ()
+    """Empty: whatever the loader finds."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """What loader, scorer and environment are told; `suite.options` of the configuration is put on top."""
+    data: AssetSpec | None = None
+    """None for a suite whose samples come from elsewhere (a package's task)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteContext:
+    """Handed to `from_context` of a loader's class, for loaders that need more than a folder and categories."""
+
+    folder: Path | None
+    """The fetched data: a folder, or the file where the asset is one."""
+    home: Path
+    """The folder that `suite.yaml` lies in."""
+    spec: SuiteSpec
+    config: SuiteConfig
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Suite(Record):
@@ -44,18 +62,28 @@ class Suite(Record):
     samples: tuple[Sample, ...]
     hash: str
     """SHA-256 over the chosen samples in order."""
+    data: Path | None = None
+    """Where its data lies."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-def read_spec(name: str) -> SuiteSpec:
-    """The description of a suite. Raises ConfigError if there is no such suite or its description is wrong."""
-    file = suites_dir() / name / "suite.yaml"
+def read_spec(name: str, home: Path | None = None) -> SuiteSpec:
+    """The description of a suite. Raises ConfigError if there is no such suite or its description is wrong.
+
+    home: folder of a suite of one's own; None: the project's suite of that name.
+    """
+    file = (suites_dir() / name if home is None else home) / "suite.yaml"
     if not file.is_file():
+        if home is not None:
+            raise ConfigError(f"suite.path={home} has no suite.yaml; see docs/suites.md for one in under 20 lines")
         known = sorted(p.parent.name for p in suites_dir().glob("*/suite.yaml"))
         raise ConfigError(f"suite.name={name} is not known; suites: {', '.join(known)}")
     try:
         return SuiteSpec.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise ConfigError(f"suites/{name}/suite.yaml: {explain_validation(error)}") from None
+        raise ConfigError(f"{file}: {explain_validation(error)}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
 def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None] | None = None) -> Suite:
@@ -63,15 +91,33 @@ def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None
 
     Raises ConfigError for an unknown suite or category, AssetError if the data cannot be had.
     """
-    spec = read_spec(config.name)
-    folder = fetch(spec.data, cache=cache, on_progress=on_progress, key="data").path
+    home = Path(config.path).expanduser() if config.path else None
+    spec = read_spec(config.name, home)
+    home = home or suites_dir() / config.name
+    folder = _data(spec, home, cache, on_progress)
+    options = spec.options | config.options
     make = load_plugin("harness.suites", spec.loader)
-    assert callable(make)
-    loader: SuiteLoader = make(folder, config.categories or spec.categories)
+    from_context = getattr(make, "from_context", None)
+    loader: SuiteLoader
+    if from_context is not None:
+        loader = from_context(SuiteContext(folder, home, spec, config, options))
+    else:
+        assert callable(make)
+        loader = make(folder, config.categories or spec.categories)
     samples = stratified(tuple(loader.samples()), config.limit, config.seed, config.sampling)
     if not samples:
         raise DataError(f"suite {config.name} has no sample in the categories chosen")
-    return Suite(spec=spec, samples=samples, hash=samples_hash(samples))
+    return Suite(spec=spec, samples=samples, hash=samples_hash(samples), data=folder, options=options)
+
+
+def _data(spec: SuiteSpec, home: Path, cache: Path, on_progress: Callable[..., None] | None) -> Path | None:
+    """The suite's data where it lies; a relative path in `suite.yaml` counts from the suite's own folder."""
+    asset = spec.data
+    if asset is None:
+        return None
+    if isinstance(asset, PathAsset):
+        asset = asset.model_copy(update={"path": str(home / Path(asset.path).expanduser())})
+    return fetch(asset, cache=cache, on_progress=on_progress, key="data").path
 
 
 def samples_hash(samples: Iterable[Sample]) -> str:

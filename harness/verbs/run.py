@@ -3,18 +3,16 @@
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from rich.console import Console
 
 from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
 from harness.config import RunConfig
-from harness.protocols import Scorer
-from harness.registry import load_plugin
 from harness.report.table import markdown_page, print_table
 from harness.runner.job import Outcome, execute
 from harness.runner.session import Job
+from harness.scorers.context import ScorerContext, make_scorer
 from harness.store.runfolder import write_atomic
 from harness.suite.spec import load_suite
 from harness.verbs.report import refresh_leaderboard
@@ -43,8 +41,9 @@ def main(configs: Sequence[RunConfig]) -> None:
 def _job(config: RunConfig, on_progress: OnProgress) -> Job:
     suite = load_suite(config.suite, cache_dir(), on_progress)
     backend = backend_for(config.model, config.backend, on_progress=on_progress)
-    scorer = cast(type[Scorer], load_plugin("harness.scorers", suite.spec.scorer))()
-    return Job(config, suite.spec.name, suite.hash, suite.samples, backend, backend.prepare(), scorer)
+    context = ScorerContext(suite.data, suite.options, config.scoring, config.agent)
+    scorer = make_scorer(suite.spec.scorer, context)
+    return Job(config, suite.spec.name, suite.hash, suite.samples, backend, backend.prepare(), scorer, suite.data)
 
 
 def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:

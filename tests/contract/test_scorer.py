@@ -63,7 +63,7 @@ def native(calls: tuple[ToolCall, ...]) -> Reply:
 
 
 def changed(one: Sample, arguments: dict[str, Any], dropped: str | None = None) -> Reply:
-    first, *rest = gold_calls(one.target)
+    first, *rest = gold_calls(one.tool_target)
     kept = {name: value for name, value in first.arguments.items() if name != dropped}
     return native((ToolCall(name=first.name, arguments={**kept, **arguments}), *rest))
 
@@ -81,7 +81,7 @@ def made(name: str) -> Scorer:
 
 @pytest.mark.parametrize("one", WANTING)
 def test_gold_scores_1(scorer: Scorer, one: Sample) -> None:
-    score = scorer.score(one, native(gold_calls(one.target)), "native")
+    score = scorer.score(one, native(gold_calls(one.tool_target)), "native")
 
     assert (score.value, score.miss, score.boundary, score.why) == (1.0, None, None, "")
 

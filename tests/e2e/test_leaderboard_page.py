@@ -198,7 +198,7 @@ def test_sample_shows_prompt_tools_target_reply_and_reason(open_page: Open, boar
     assert reply.content
     assert (sample.messages[0].content or "") in detail
     assert sample.tools[0].description in detail
-    assert sample.target.calls[0].name in detail
+    assert sample.tool_target.calls[0].name in detail
     assert reply.content in detail
     assert run.scores[place].why in detail
     assert "to first token" in (page.locator("#detail .times").get_attribute("aria-label") or "")

@@ -14,7 +14,9 @@ from tests.support.bfcl_reference import CHECKER, Reference, loaded_reference
 
 @pytest.fixture(scope="session")
 def bfcl_folder() -> Path:
-    return fetch(read_spec("toolcall").data, cache=cache_dir()).path
+    data = read_spec("toolcall").data
+    assert data is not None
+    return fetch(data, cache=cache_dir()).path
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def raw_cases(bfcl_folder: Path) -> dict[str, RawCase]:
 
 @pytest.fixture(scope="session")
 def calling(bfcl_samples: dict[str, Sample]) -> list[Sample]:
-    return [sample for sample in bfcl_samples.values() if sample.target.expect == "calls"]
+    return [sample for sample in bfcl_samples.values() if sample.tool_target.expect == "calls"]
 
 
 def listed_defects() -> set[str]:
@@ -60,14 +60,14 @@ def listed_defects() -> set[str]:
 
 
 def accepted(reference: Reference, case: RawCase, sample: Sample, calls: tuple[ToolCall, ...]) -> bool:
-    language = sample.target.language
+    language = sample.tool_target.language
     return reference.accepts(case.documents, case.calls(calls), case.truth, language, sample.category)
 
 
 def gold_reply(sample: Sample, protocol: Protocol) -> Reply:
     """What a model that is always right says; where any call will do, one without arguments."""
-    calls = gold_calls(sample.target)
-    if sample.target.expect == "any_call":
+    calls = gold_calls(sample.tool_target)
+    if sample.tool_target.expect == "any_call":
         calls = (ToolCall(name=sample.tools[0].name, arguments={}),)
     if protocol == "native":
         raw = tuple(RawToolCall(name=one.name, arguments=json.dumps(one.arguments)) for one in calls)
@@ -97,7 +97,9 @@ def test_every_category_has_its_published_number_of_samples(bfcl_samples: dict[s
 
 def test_every_gold_answer_scores_1(calling: list[Sample]) -> None:
     lost = {
-        one.id: verdict.why for one in calling if (verdict := judge(gold_calls(one.target), one.target, one.tools)).miss
+        one.id: verdict.why
+        for one in calling
+        if (verdict := judge(gold_calls(one.tool_target), one.tool_target, one.tools)).miss
     }
 
     assert len(calling) == 2501
@@ -109,9 +111,9 @@ def test_every_gold_answer_scores_1_with_what_is_optional_left_out(calling: list
     for sample in calling:
         bare = tuple(
             call.model_copy(update={"arguments": {k: v for k, v in call.arguments.items() if k not in wanted.optional}})
-            for call, wanted in zip(gold_calls(sample.target), sample.target.calls, strict=True)
+            for call, wanted in zip(gold_calls(sample.tool_target), sample.tool_target.calls, strict=True)
         )
-        verdict = judge(bare, sample.target, sample.tools)
+        verdict = judge(bare, sample.tool_target, sample.tools)
         lost |= {sample.id: verdict.why} if verdict.miss else {}
 
     assert lost == {}
@@ -128,7 +130,9 @@ def test_every_gold_reply_scores_1_in_every_protocol(bfcl_samples: dict[str, Sam
 def test_reference_refuses_exactly_the_gold_answers_that_the_data_sheet_lists(
     calling: list[Sample], raw_cases: dict[str, RawCase], reference: Reference
 ) -> None:
-    refused = {one.id for one in calling if not accepted(reference, raw_cases[one.id], one, gold_calls(one.target))}
+    refused = {
+        one.id for one in calling if not accepted(reference, raw_cases[one.id], one, gold_calls(one.tool_target))
+    }
 
     assert refused == listed_defects()
 
@@ -142,12 +146,15 @@ def test_mutated_answers_get_the_verdict_of_the_reference_up_to_order_and_listed
         sample = draw.choice(calling)
         calls = mutated(sample, draw, draw.choice([0, 1, 1, 1, 2]))
         case = raw_cases[sample.id]
-        ours, theirs = judge(calls, sample.target, sample.tools).miss is None, accepted(reference, case, sample, calls)
+        ours, theirs = (
+            judge(calls, sample.tool_target, sample.tools).miss is None,
+            accepted(reference, case, sample, calls),
+        )
         verdicts[ours, theirs] += 1
         if ours == theirs or sample.id in known:
             continue
         reordered = ours and reference.accepts_reordered(
-            case.documents, case.calls(calls), case.truth, sample.target.language, sample.category
+            case.documents, case.calls(calls), case.truth, sample.tool_target.language, sample.category
         )
         unexplained += [] if reordered else [(sample.id, ours, theirs, calls)]
 
@@ -160,12 +167,12 @@ def test_mutated_literals_get_the_verdict_of_the_reference(
     language: str, calling: list[Sample], raw_cases: dict[str, RawCase], reference: Reference
 ) -> None:
     draw, known = Random(4), listed_defects()
-    samples = [one for one in calling if one.target.language == language and one.id not in known]
+    samples = [one for one in calling if one.tool_target.language == language and one.id not in known]
     differing = []
     for _ in range(3000):
         sample = draw.choice(samples)
         calls = mutated(sample, draw, draw.choice([1, 1, 2]))
-        ours = judge(calls, sample.target, sample.tools).miss is None
+        ours = judge(calls, sample.tool_target, sample.tools).miss is None
         if ours != accepted(reference, raw_cases[sample.id], sample, calls):
             differing.append((sample.id, ours, calls))
 
@@ -176,14 +183,14 @@ def test_best_pairing_accepts_what_first_fit_refuses(
     bfcl_samples: dict[str, Sample], raw_cases: dict[str, RawCase], reference: Reference
 ) -> None:
     sample, case = bfcl_samples["parallel_178"], raw_cases["parallel_178"]
-    gold = gold_calls(sample.target)
+    gold = gold_calls(sample.tool_target)
     apple_first = (
         ToolCall(name=gold[0].name, arguments={"company_name": "Apple", "date": "2022-01-01"}),
         ToolCall(name=gold[0].name, arguments={"company_name": "Microsoft", "date": "2022-01-01"}),
         *(call for call in gold if call.arguments["date"] == "2022-02-01"),
     )
 
-    verdict = judge(apple_first, sample.target, sample.tools)
+    verdict = judge(apple_first, sample.tool_target, sample.tools)
 
     assert verdict.value == 1.0
     assert not accepted(reference, case, sample, apple_first)
@@ -201,7 +208,7 @@ def test_recorded_outputs_get_the_verdict_of_the_reference(bfcl_samples: dict[st
             decoded = Decoded(pythonic_calls(record["result"]), None, None)
         except ValueError as error:
             decoded = Decoded((), str(error), None)
-        verdict = judge_decoded(decoded, sample.target, sample.tools, cut=False)
+        verdict = judge_decoded(decoded, sample.tool_target, sample.tools, cut=False)
         differing += [record["id"]] if bool(verdict.value) != record["ast_ok"] else []
 
     assert len(lines) == 3475

@@ -32,7 +32,9 @@ CONTRADICTING = {
 @pytest.fixture(scope="module")
 def samples() -> tuple[Sample, ...]:
     try:
-        folder = fetch(read_spec("toolcall").data, cache=cache_dir()).path
+        data = read_spec("toolcall").data
+        assert data is not None
+        folder = fetch(data, cache=cache_dir()).path
     except AssetError as error:
         pytest.skip(f"the BFCL data cannot be had: {error}")
     return tuple(sample for sample in Bfcl(folder).samples() if sample.tools)
@@ -40,7 +42,7 @@ def samples() -> tuple[Sample, ...]:
 
 def test_right_answers_are_read_back_by_every_protocol(samples: tuple[Sample, ...]) -> None:
     for sample in samples:
-        calls = gold_calls(sample.target)
+        calls = gold_calls(sample.tool_target)
         text = Reply(content=answer_text(calls, decline_name(sample.tools)))
         raw = tuple(RawToolCall(name=call.name, arguments=json.dumps(call.arguments)) for call in calls)
         replies = {"prompted": text, "constrained": text, "native": Reply(tool_calls=raw)}
@@ -64,7 +66,7 @@ def test_the_schema_leaves_a_right_answer_within_reach_of_every_sample_that_does
     samples: tuple[Sample, ...],
 ) -> None:
     out_of_reach = {
-        sample.id for sample in samples if not all(within_reach(sample, one) for one in sample.target.calls)
+        sample.id for sample in samples if not all(within_reach(sample, one) for one in sample.tool_target.calls)
     }
 
     assert out_of_reach == CONTRADICTING
@@ -89,7 +91,7 @@ def said_values(sample: Sample, wanted: AcceptedCall) -> dict[str, list[Any]]:
     for name, values in wanted.arguments.items():
         for value in values:
             alone = wanted.model_copy(update={"arguments": {name: (value,)}})
-            (call,) = gold_calls(sample.target.model_copy(update={"calls": (alone,)}))
+            (call,) = gold_calls(sample.tool_target.model_copy(update={"calls": (alone,)}))
             found[name].append(call.arguments[name])
     return found
 

@@ -31,7 +31,9 @@ HARDEST = 12
 
 @pytest.fixture(scope="module")
 def samples() -> tuple[Sample, ...]:
-    folder = fetch(read_spec("toolcall").data, cache=cache_dir()).path
+    data = read_spec("toolcall").data
+    assert data is not None
+    folder = fetch(data, cache=cache_dir()).path
     return tuple(sample for sample in Bfcl(folder).samples() if sample.tools)
 
 

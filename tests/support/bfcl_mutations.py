@@ -17,8 +17,8 @@ _LITERALS = ("", "1", "1.5f", "42L", "42n", "true", "[]", "{}", "[1, 2]", '"x"',
 def mutated(sample: Sample, draw: Random, steps: int) -> tuple[ToolCall, ...]:
     """The sample's right calls, other accepted values chosen here and there, after some changes."""
     calls = [
-        {"name": call.name, "arguments": copy.deepcopy(_respelled(call, wanted, sample.target.language, draw))}
-        for call, wanted in zip(gold_calls(sample.target), sample.target.calls, strict=True)
+        {"name": call.name, "arguments": copy.deepcopy(_respelled(call, wanted, sample.tool_target.language, draw))}
+        for call, wanted in zip(gold_calls(sample.tool_target), sample.tool_target.calls, strict=True)
     ]
     for _ in range(steps):
         change = draw.choice(_CHANGES)
@@ -65,7 +65,7 @@ def _replace_value(calls: list[dict[str, Any]], sample: Sample, draw: Random) ->
 
 
 def _made_up(sample: Sample, draw: Random) -> Any:
-    choices: tuple[Any, ...] = _SCALARS if sample.target.language == "python" else (*_LITERALS, *_SCALARS[:5])
+    choices: tuple[Any, ...] = _SCALARS if sample.tool_target.language == "python" else (*_LITERALS, *_SCALARS[:5])
     return copy.deepcopy(draw.choice(choices))
 
 

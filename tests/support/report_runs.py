@@ -128,7 +128,7 @@ def _sample(place: int) -> Sample:
 
 
 def _call(sample: Sample) -> dict[str, object]:
-    accepted = sample.target.calls[0] if sample.target.calls else None
+    accepted = sample.tool_target.calls[0] if sample.tool_target.calls else None
     return {
         "name": accepted.name if accepted else "get_forecast",
         "arguments": {name: values[0] for name, values in accepted.arguments.items()} if accepted else {"city": "Oslo"},
@@ -153,7 +153,7 @@ _WHY: dict[MissClass, str] = {
 
 def _reply_text(sample: Sample, miss: MissClass | None, protocol: Protocol) -> str:
     call = str([_call(sample)]).replace("'", '"')
-    if sample.target.expect == "no_call" and miss is None:
+    if sample.tool_target.expect == "no_call" and miss is None:
         return '{"calls": []}' if protocol == "constrained" else "I cannot answer that with the tools I have."
     if miss == "decode":
         return f"Sure! Here is the call you need:\n```json\n{call[:-3]} days: three\n```\nLet me know if I can help."
@@ -214,7 +214,9 @@ def made_run(
 
 def _miss(sample: Sample, protocol: Protocol, random: Random) -> MissClass:
     classes = [
-        one for one in _MISSES[protocol] if (one[0] == "should_not_have_called") == (sample.target.expect == "no_call")
+        one
+        for one in _MISSES[protocol]
+        if (one[0] == "should_not_have_called") == (sample.tool_target.expect == "no_call")
     ]
     if not classes:
         return "decode"
@@ -273,7 +275,7 @@ def _score(sample: Sample, miss: MissClass | None) -> Score:
         extracted=None
         if miss in {"decode", "length"}
         else []
-        if miss == "should_have_called" or (not miss and sample.target.expect == "no_call")
+        if miss == "should_have_called" or (not miss and sample.tool_target.expect == "no_call")
         else [_call(sample)],
     )
 
@@ -367,7 +369,7 @@ def made_summary(
     for score in scores:
         if score.value is not None:
             by_category.setdefault(score.category, []).append(score.value)
-    silent = {sample.id for sample in samples if sample.target.expect == "no_call"}
+    silent = {sample.id for sample in samples if sample.tool_target.expect == "no_call"}
     needless = sum(score.miss == "should_not_have_called" for score in scores)
     tpot = _quantiles(gaps)
     return Summary(

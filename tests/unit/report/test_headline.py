@@ -13,7 +13,7 @@ def interval(low: float, high: float) -> Interval:
 
 def with_values(run: RunView, values: list[float]) -> RunView:
     """The run as if these were its values, samples that want a call first, and the rest were not scored."""
-    wanted = sorted(run.samples, key=lambda sample: sample.target.expect == "no_call")
+    wanted = sorted(run.samples, key=lambda sample: sample.tool_target.expect == "no_call")
     scores = [
         Score(sample=sample.id, category=sample.category, scorer="bfcl", value=value)
         for sample, value in zip(wanted, values, strict=False)
@@ -103,7 +103,7 @@ def test_grammar_that_returns_most_points_is_told_as_format() -> None:
 
 def test_silence_where_no_call_is_wanted_is_not_taken_for_format() -> None:
     run = made_run(protocol="prompted")
-    silent = [sample for sample in run.samples if sample.target.expect == "no_call"]
+    silent = [sample for sample in run.samples if sample.tool_target.expect == "no_call"]
 
     def all_worth(protocol: Protocol, value: float) -> RunView:
         made = made_run(protocol=protocol)

@@ -103,7 +103,7 @@ def test_prompt_tools_target_reply_and_reason_of_a_sample_are_in_the_page() -> N
 
     data = embedded(build_leaderboard([run]))
 
-    place = next(place for place, score in enumerate(run.scores) if score.miss and run.samples[place].target.calls)
+    place = next(place for place, score in enumerate(run.scores) if score.miss and run.samples[place].tool_target.calls)
     row, attempt, score, asked = (
         data["runs"][0]["rows"][place],
         run.attempts[place],
@@ -114,7 +114,7 @@ def test_prompt_tools_target_reply_and_reason_of_a_sample_are_in_the_page() -> N
     assert sample["id"] == attempt.sample
     assert texts[sample["messages"][0]["text"]] == asked.messages[0].content
     assert sample["tools"][0]["name"] == asked.tools[0].name
-    assert json.loads(texts[sample["calls"][0]])["name"] == asked.target.calls[0].name
+    assert json.loads(texts[sample["calls"][0]])["name"] == asked.tool_target.calls[0].name
     assert attempt.reply
     assert texts[row["reply"]] == attempt.reply.content
     assert texts[row["why"]] == score.why

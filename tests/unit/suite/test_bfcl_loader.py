@@ -94,7 +94,7 @@ def test_names_that_clash_once_dots_are_gone_are_told_apart_in_tools_and_target(
     sample = only(tmp_path, "multiple")
 
     assert [tool.name for tool in sample.tools] == ["a_b_2", "a_b", "a_b_3"]
-    assert [call.name for call in sample.target.calls] == ["a_b_3"]
+    assert [call.name for call in sample.tool_target.calls] == ["a_b_3"]
 
 
 def test_java_parameters_are_offered_as_source_text_and_keep_their_type_in_the_target(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_java_parameters_are_offered_as_source_text_and_keep_their_type_in_the_t
             " Its elements are of type long.",
         }
     }
-    assert sample.target.types == {"geo_area": {"side": "ArrayList<long>"}}
-    assert gold_calls(sample.target)[0].arguments == {"side": "new ArrayList<>(Arrays.asList(1L, 2L))"}
+    assert sample.tool_target.types == {"geo_area": {"side": "ArrayList<long>"}}
+    assert gold_calls(sample.tool_target)[0].arguments == {"side": "new ArrayList<>(Arrays.asList(1L, 2L))"}
 
 
 def test_an_argument_that_accepts_nothing_may_be_left_out_unless_the_tool_requires_it(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_an_argument_that_accepts_nothing_may_be_left_out_unless_the_tool_requir
     truth = [{"geo.area": {"side": [1.0, ""], "unit": ["", "m"], "ids": ["", [1]]}}]
     written(tmp_path, "simple_python", [function], truth)
 
-    (call,) = only(tmp_path, "simple_python").target.calls
+    (call,) = only(tmp_path, "simple_python").tool_target.calls
 
     assert call.optional == ("ids", "unit")
     assert call.arguments == {"side": (1.0,), "unit": ("m", ""), "ids": ([1], [])}
@@ -134,13 +134,13 @@ def test_all_messages_of_the_turn_are_kept(tmp_path: Path) -> None:
     sample = only(tmp_path, "live_irrelevance")
 
     assert [(one.role, one.content) for one in sample.messages] == [("system", "s"), ("user", "u"), ("assistant", "a")]
-    assert (sample.session, sample.tools, sample.target.expect) == ("live_irrelevance_3", (), "no_call")
+    assert (sample.session, sample.tools, sample.tool_target.expect) == ("live_irrelevance_3", (), "no_call")
 
 
 def test_relevance_wants_any_call(tmp_path: Path) -> None:
     written(tmp_path, "live_relevance", [document()], identity="live_relevance_0-0-0")
 
-    assert only(tmp_path, "live_relevance").target.expect == "any_call"
+    assert only(tmp_path, "live_relevance").tool_target.expect == "any_call"
 
 
 def test_categories_come_in_the_order_of_the_suite_whatever_was_asked(tmp_path: Path) -> None:

@@ -1,0 +1,208 @@
+"""Worlds in worker processes: their tools run apart from the clock, and one that hangs is killed, not waited for."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from harness.environments.worker import serve
+from harness.errors import BackendError, DataError
+from harness.protocols import WorldVerdict
+from harness.records import Sample, Step, ToolCall
+
+__all__ = ["LiveWorld", "Outcome", "Worlds"]
+
+_START_S = 60.0
+_OPEN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call came to."""
+
+    content: str
+    error: bool
+    ran: bool
+    """Whether the tool came to its end: only then has the world changed."""
+    took_ns: int
+
+
+class _Overtime(Exception):
+    """A worker did not answer in time."""
+
+
+class _Worker:
+    """One process and our end of its pipe."""
+
+    def __init__(self, environment: str, data: Path | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe: Connection
+        self._pipe, theirs = context.Pipe()
+        arguments = (theirs, environment, str(data) if data else None)
+        self._process: BaseProcess = context.Process(target=serve, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    async def ask(self, timeout_s: float, verb: str, *arguments: object) -> object:
+        """The answer to a request. Raises _Overtime after the time, BackendError if the worker died, DataError."""
+        try:
+            self._pipe.send((verb, arguments))
+            if not await asyncio.to_thread(self._pipe.poll, timeout_s):
+                raise _Overtime
+            kind, answer = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise BackendError("a worker that runs the environment's tools died; see its memory limit") from error
+        if kind == "data":
+            raise DataError(str(answer))
+        if kind == "error":
+            raise BackendError(f"the environment failed: {answer}")
+        return answer
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+class Worlds:
+    """A pool of workers for one environment; a context. Workers are started when they are first needed."""
+
+    def __init__(self, environment: str, data: Path | None, tool_timeout_s: float) -> None:
+        self.environment, self.data, self.tool_timeout_s = environment, data, tool_timeout_s
+        self._idle: list[_Worker] = []
+        self._all: list[_Worker] = []
+
+    @asynccontextmanager
+    async def open(self, sample: Sample) -> AsyncIterator["LiveWorld"]:
+        """A new world for a sample. Raises DataError if its task makes no sense, BackendError if no worker comes up."""
+        world = LiveWorld(self, sample)
+        try:
+            await world.start()
+            yield world
+        finally:
+            world.leave()
+
+    async def gold(self, sample: Sample) -> tuple[str, ...]:
+        """What is said at the end of each turn when all goes well."""
+        worker = self.take()
+        answer = await worker.ask(_START_S, "gold", sample.model_dump_json())
+        self.give(worker)
+        return cast(tuple[str, ...], answer)
+
+    def take(self) -> _Worker:
+        """An idle worker, or a new one."""
+        if self._idle:
+            return self._idle.pop()
+        worker = _Worker(self.environment, self.data)
+        self._all.append(worker)
+        return worker
+
+    def give(self, worker: _Worker) -> None:
+        """Takes back a worker whose world is no longer needed."""
+        self._idle.append(worker)
+
+    def discard(self, worker: _Worker) -> None:
+        """Ends a worker that hangs or died."""
+        self._all.remove(worker)
+        worker.kill()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._all:
+            worker.kill()
+        self._all.clear()
+        self._idle.clear()
+
+
+@dataclass(slots=True)
+class LiveWorld:
+    """One world; if its worker is killed, the next one is brought to the same state by the calls so far."""
+
+    pool: Worlds
+    sample: Sample
+    _worker: _Worker | None = None
+    _done: list[tuple[str, object]] = field(default_factory=list)
+    """What has been begun and called, and came to its end."""
+
+    async def start(self) -> None:
+        """Opens the world, and does again what had been done in it."""
+        self._worker = self.pool.take()
+        try:
+            await self._ask(_START_S + _OPEN_S, "open", self.sample.model_dump_json())
+            for verb, argument in self._done:
+                await self._ask(_OPEN_S, verb, argument)
+        except _Overtime:
+            self._drop()
+            raise BackendError(f"the world of sample {self.sample.id} did not open within {_OPEN_S:g} s") from None
+
+    async def begin(self, turn: int) -> None:
+        """Tells the world that a turn begins."""
+        await self._timed("begin", turn)
+        self._done.append(("begin", turn))
+
+    async def call(self, call: ToolCall) -> Outcome:
+        """Runs a tool. One that hangs or breaks its worker is an error that the model is told, and did not run."""
+        began = time.perf_counter_ns()
+        request = call.model_dump_json()
+        try:
+            content, error = cast(tuple[str, bool], await self._ask(self.pool.tool_timeout_s, "call", request))
+        except _Overtime:
+            words = f"the tool {call.name} did not answer within {self.pool.tool_timeout_s:g} s"
+            return await self._lost(words, began)
+        except BackendError as broken:
+            return await self._lost(str(broken), began)
+        self._done.append(("call", request))
+        return Outcome(content, error, ran=True, took_ns=time.perf_counter_ns() - began)
+
+    async def verdict(self, steps: Sequence[Step]) -> WorldVerdict:
+        """What became of the task. Raises BackendError if the environment's own check fails or hangs."""
+        answer = await self._timed("verdict", tuple(step.model_dump_json() for step in steps))
+        return cast(WorldVerdict, answer)
+
+    def leave(self) -> None:
+        """Gives the worker back."""
+        if self._worker is not None:
+            self.pool.give(self._worker)
+            self._worker = None
+
+    async def _lost(self, words: str, began: int) -> Outcome:
+        took = time.perf_counter_ns() - began
+        self._drop()
+        await self.start()
+        return Outcome(words, error=True, ran=False, took_ns=took)
+
+    async def _timed(self, verb: str, argument: object) -> object:
+        try:
+            return await self._ask(_OPEN_S, verb, argument)
+        except _Overtime:
+            self._drop()
+            raise BackendError(
+                f"the environment of sample {self.sample.id} did not answer within {_OPEN_S:g} s"
+            ) from None
+
+    async def _ask(self, timeout_s: float, verb: str, argument: object) -> object:
+        assert self._worker is not None
+        try:
+            return await self._worker.ask(timeout_s, verb, argument)
+        except asyncio.CancelledError:  # its answer would be taken for that of the next request
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        if self._worker is not None:
+            with contextlib.suppress(OSError):
+                self.pool.discard(self._worker)
+            self._worker = None

@@ -1,0 +1,152 @@
+"""What a reply is scored against: one record for each kind of question, told apart by `kind`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from harness.records.base import Record
+from harness.records.chat import Message, Tool, ToolCall
+
+__all__ = [
+    "AcceptedCall",
+    "AgentTarget",
+    "CodeTarget",
+    "Instruction",
+    "InstructionTarget",
+    "Language",
+    "Target",
+    "TaskTarget",
+    "TextMatch",
+    "TextTarget",
+    "ToolTarget",
+    "Turn",
+]
+
+Language = Literal["python", "java", "javascript"]
+
+
+class AcceptedCall(Record):
+    """A call that counts as right, with the values accepted for each argument."""
+
+    name: str
+    arguments: dict[str, tuple[JsonValue, ...]]
+    """Accepted values per argument. An object among them, alone or in a list, holds per key the list of values
+    accepted there, with `""` in that list where the key may be left out."""
+    optional: tuple[str, ...] = ()
+    """Arguments that may be left out, sorted."""
+
+
+class ToolTarget(Record):
+    """What the model should have done with the tools."""
+
+    kind: Literal["tool_calls"] = "tool_calls"
+    expect: Literal["calls", "no_call", "any_call"]
+    """`calls`: exactly those of `calls`, in any order. `no_call`: none. `any_call`: at least one, whatever it is."""
+    calls: tuple[AcceptedCall, ...] = ()
+    language: Language = "python"
+    """Whose literals string arguments hold: BFCL's Java and JavaScript categories pass values as source text."""
+    types: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Per tool and parameter, the type as the data set declares it (`float`, `array<float>`, `HashMap`): finer than
+    JSON Schema, which knows no difference between 1 and 1.0 and no Java."""
+
+
+class Instruction(Record):
+    """One verifiable instruction of a prompt, by the name that its checker has."""
+
+    id: str
+    """Such as `length_constraints:number_words`."""
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the checker is built with; null and false ones left out, as lm-eval does."""
+
+
+class InstructionTarget(Record):
+    """Instructions that a program can check."""
+
+    kind: Literal["instructions"] = "instructions"
+    checker: Literal["ifeval", "ifbench"] = "ifeval"
+    prompt: str
+    """As some checkers need it again."""
+    instructions: tuple[Instruction, ...] = Field(min_length=1)
+
+
+class CodeTarget(Record):
+    """A program with tests. What the model wrote is run in a sandbox, never in this process."""
+
+    kind: Literal["code"] = "code"
+    language: Literal["python"] = "python"
+    prompt: str = ""
+    """Code that the answer goes on from, such as a signature with its docstring; empty if the answer stands alone."""
+    entry_point: str | None = None
+    """Name of the function that the tests call."""
+    tests: str
+    """Program text that is run after the answer; whatever it raises is a failure."""
+    extra_tests: str | None = None
+    """Further tests (EvalPlus-style), counted apart: the answer passes if it passes both."""
+    solution: str | None = None
+    """Canonical answer: what follows `prompt`, or a whole program."""
+
+
+TextMatch = Literal["exact", "normalised", "numeric", "choice", "regex", "json", "rouge", "embedding", "judge"]
+
+
+class TextTarget(Record):
+    """An answer in words, a number, a choice or JSON."""
+
+    kind: Literal["text"] = "text"
+    match: TextMatch
+    accepted: tuple[str, ...] = ()
+    """Answers that count as right, any of them; for `regex` patterns, for `choice` the label, for `json` JSON text."""
+    choices: tuple[str, ...] = ()
+    """For `choice`: the labels there are, in order."""
+    tolerance: float = Field(default=0.0, ge=0)
+    """For `numeric`: absolute, or relative to the accepted number where `relative` is set."""
+    relative: bool = False
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """For `rouge`, `embedding` and `judge`: from where on the answer passes; None: the measure itself is the value."""
+    schema_: dict[str, JsonValue] | None = Field(default=None, alias="schema")
+    """For `json`: the JSON Schema that the answer has to fulfil."""
+    fields: tuple[str, ...] | None = None
+    """For `json`: the keys to compare; None: all of the accepted object."""
+    rubric: str | None = None
+    """For `judge`: what makes an answer good."""
+    human: float | None = Field(default=None, ge=0, le=1)
+    """For `judge`: what a person gave to the recorded answer `human_answer`, where one did."""
+    human_answer: str | None = None
+
+    model_config = Record.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+
+class Turn(Record):
+    """What comes to the agent after it has answered: messages of the user, and tools that are offered from then on."""
+
+    messages: tuple[Message, ...] = ()
+    tools: tuple[Tool, ...] = ()
+
+
+class AgentTarget(Record):
+    """A task to be done in an environment whose tools really run, in one turn or several."""
+
+    kind: Literal["agent"] = "agent"
+    environment: str
+    """Name in the entry-point group `harness.environments`."""
+    task: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the environment is set up from and checks against: its own business."""
+    turns: tuple[Turn, ...] = ()
+    """Turns after the first, which is the sample's own messages."""
+    plan: tuple[tuple[ToolCall, ...], ...] = ()
+    """Reference calls of each turn in order; empty where there is no reference."""
+
+
+class TaskTarget(Record):
+    """A question that belongs to another program (lm-eval), which judges the reply by its own rules."""
+
+    kind: Literal["task"] = "task"
+    task: str
+    """Name of the task there."""
+    data: dict[str, JsonValue] = Field(default_factory=dict)
+    """What its judge needs to find the question again."""
+
+
+Target = Annotated[
+    ToolTarget | InstructionTarget | CodeTarget | TextTarget | AgentTarget | TaskTarget, Field(discriminator="kind")
+]

@@ -1,0 +1,165 @@
+"""The scorer of agents' tasks: the world, brought to where the attempt left it, says whether the task is done."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+
+from harness.config import AgentConfig
+from harness.environments.pool import LiveWorld, Worlds
+from harness.protocols import Case, LateScore, WorldVerdict
+from harness.records import AgentTarget, Attempt, MissClass, Sample, Score, Step, ToolCall, target_of
+from harness.scorers.context import ScorerContext, workers
+
+__all__ = ["AgentScorer", "common_length", "plan_parts"]
+
+
+class AgentScorer:
+    """Replays the calls of an attempt and asks the environment."""
+
+    name = "agent"
+
+    def __init__(self, data: Path | None, agent: AgentConfig, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self._data, self._agent = data, agent
+
+    @classmethod
+    def from_context(cls, context: ScorerContext) -> "AgentScorer":
+        """As for any scorer's class."""
+        return cls(context.data, context.agent, workers(context.scoring))
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[LateScore]:
+        """Workers for whichever environments the samples name."""
+        pools: dict[str, Worlds] = {}
+
+        async def score(sample: Sample, attempt: Attempt) -> Score:
+            name = target_of(sample, AgentTarget).environment
+            if name not in pools:
+                pools[name] = await Worlds(name, self._data, self._agent.tool_timeout_s).__aenter__()
+            return await self._score(pools[name], sample, attempt)
+
+        try:
+            yield score
+        finally:
+            for pool in pools.values():
+                await pool.__aexit__(None, None, None)
+
+    async def _score(self, pool: Worlds, sample: Sample, attempt: Attempt) -> Score:
+        tried_again = attempt.feedback_at is not None
+        first = attempt.steps[: attempt.feedback_at]
+        out_of_steps = attempt.ended == "step_limit" and not tried_again
+        async with pool.open(sample) as world:
+            verdict = await _replayed(world, first, sample, 0)
+            again = None
+            if tried_again:
+                again = await _replayed(world, attempt.steps, sample, len(first))
+        value = 0.0 if out_of_steps else verdict.value
+        parts = {**verdict.parts, **plan_parts(sample, first), **_recovery(attempt, value)}
+        if again is not None or self._agent.feedback:
+            parts["done_after_feedback"] = max(value, again.value if again else 0.0)
+        if again is not None:
+            parts["learned"] = again.value
+        miss = None if value == 1 else _miss(sample, attempt, out_of_steps)
+        return Score(
+            sample=sample.id,
+            category=sample.category,
+            trial=attempt.trial,
+            scorer=self.name,
+            value=value,
+            parts=parts,
+            counts=verdict.counts,
+            miss=miss,
+            boundary="model" if miss else None,
+            why="the task was not ended within the limit of steps" if out_of_steps else verdict.why if miss else "",
+            extracted=orjson.loads(orjson.dumps([_shown(call) for call in _calls(first)])),
+        )
+
+    def cases(self, sample: Sample) -> Iterator[Case]:
+        """Nothing known beforehand: `do=validate` drives the plan through the environment instead."""
+        del sample
+        yield from ()
+
+
+async def _replayed(world: LiveWorld, steps: Sequence[Step], sample: Sample, done: int) -> WorldVerdict:
+    """The verdict after these steps, of which the first `done` have been replayed before."""
+    turn = steps[done - 1].turn if done else -1
+    for step in steps[done:]:
+        while turn < step.turn:
+            turn += 1
+            await world.begin(turn)
+        for result in step.results:
+            if result.ran:
+                await world.call(result.call)
+    if not done:
+        for later in range(turn + 1, len(target_of(sample, AgentTarget).turns) + 1):
+            await world.begin(later)
+    return await world.verdict(steps)
+
+
+def plan_parts(sample: Sample, steps: Sequence[Step]) -> dict[str, float]:
+    """How the calls that were made lie to those of the reference plan; nothing without a plan.
+
+    `plan_coverage`: reference calls that were made, with the same arguments, over all of them. `plan_order`: length of
+    the longest common subsequence of tool names over the longer of the two. `plan_length`: shorter over longer number
+    of calls. All 0..1, 1 best; a task can be done in another way than the plan's.
+    """
+    wanted = [call for turn in target_of(sample, AgentTarget).plan for call in turn]
+    if not wanted:
+        return {}
+    made = _calls(steps)
+    found = Counter(map(_identity, made)) & Counter(map(_identity, wanted))
+    longer = max(len(made), len(wanted))
+    return {
+        "plan_coverage": found.total() / len(wanted),
+        "plan_order": common_length([call.name for call in made], [call.name for call in wanted]) / longer,
+        "plan_length": min(len(made), len(wanted)) / longer,
+    }
+
+
+def common_length(left: Sequence[str], right: Sequence[str]) -> int:
+    """Length of the longest common subsequence.
+
+    >>> common_length(["a", "b", "c"], ["a", "c", "b"])
+    2
+    """
+    row = [0] * (len(right) + 1)
+    for one in left:
+        before = 0
+        for place, other in enumerate(right, 1):
+            before, row[place] = row[place], before + 1 if one == other else max(row[place], row[place - 1])
+    return row[-1]
+
+
+def _recovery(attempt: Attempt, value: float) -> dict[str, float]:
+    """Of an attempt whose tool was disturbed: whether the call was made again, and whether the task was done."""
+    results = [result for step in attempt.steps for result in step.results]
+    place = next((at for at, result in enumerate(results) if result.disturbed), None)
+    if place is None:
+        return {}
+    call = results[place].call
+    again = any(result.call.name == call.name and result.ran for result in results[place + 1 :])
+    return {"recovered": value, "retried": float(again)}
+
+
+def _miss(sample: Sample, attempt: Attempt, out_of_steps: bool) -> MissClass:
+    if out_of_steps:
+        return "step_limit"
+    if attempt.steps and attempt.steps[-1].unreadable:
+        return "decode"
+    planned = any(target_of(sample, AgentTarget).plan)
+    return "task_refused" if planned and not _calls(attempt.steps) else "wrong_result"
+
+
+def _calls(steps: Sequence[Step]) -> list[ToolCall]:
+    return [result.call for step in steps for result in step.results]
+
+
+def _identity(call: ToolCall) -> bytes:
+    return call.name.encode() + b"\0" + orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS)
+
+
+def _shown(call: ToolCall) -> dict[str, object]:
+    return {"name": call.name, "arguments": call.arguments}
