@@ -32,6 +32,8 @@ __all__ = [
     "SandboxConfig",
     "ScoringConfig",
     "SuiteConfig",
+    "ValidateConfig",
+    "VerbConfig",
     "WeightsConfig",
     "explain_validation",
     "known_keys",
@@ -267,6 +269,8 @@ class RunnerConfig(Record):
     seed: int = 0
     resume: str = "auto"
     """`auto`: finish the newest interrupted run of the same configuration. `never`: start anew. Or a run folder."""
+    recheck: Literal["constrained"] | None = None
+    """Put the misses of a tool suite again under a grammar, in a run of their own: what of the loss is format."""
     max_failed_frac: float = Field(default=0.5, ge=0, le=1)
     """More infrastructure failures than this among the last 20 attempts stop the run (exit 3)."""
 
@@ -325,13 +329,15 @@ class PathsConfig(Record):
     reports: str = "reports"
 
 
-class _Verb(Record):
+class VerbConfig(Record):
+    """What every verb has."""
+
     do: str
     paths: PathsConfig = PathsConfig()
     progress: Literal["auto", "plain", "off"] = "auto"
 
 
-class RunConfig(_Verb):
+class RunConfig(VerbConfig):
     """`do=run`: a suite put to a model."""
 
     suite: SuiteConfig
@@ -343,14 +349,22 @@ class RunConfig(_Verb):
     scoring: ScoringConfig = ScoringConfig()
 
 
-class ReportConfig(_Verb):
+class ReportConfig(VerbConfig):
     """`do=report`: the leaderboard, made anew from the runs on disk."""
 
     runs: tuple[str, ...] = ()
     """Run folders; empty: the latest of each suite, model, protocol and weights."""
 
 
-class FetchConfig(_Verb):
+class ValidateConfig(VerbConfig):
+    """`do=validate`: a suite's targets and scorer checked with outcomes whose verdict is known."""
+
+    suite: SuiteConfig
+    agent: AgentConfig = AgentConfig()
+    scoring: ScoringConfig = ScoringConfig()
+
+
+class FetchConfig(VerbConfig):
     """`do=fetch`: weights and data brought into the cache, for machines that will be off the network."""
 
     suite: SuiteConfig
@@ -358,14 +372,15 @@ class FetchConfig(_Verb):
     backend: BackendConfig
 
 
-_VERBS: dict[str, type[RunConfig | ReportConfig | FetchConfig]] = {
+_VERBS: dict[str, type[VerbConfig]] = {
     "run": RunConfig,
     "report": ReportConfig,
     "fetch": FetchConfig,
+    "validate": ValidateConfig,
 }
 
 
-def parse(conf: DictConfig) -> RunConfig | ReportConfig | FetchConfig:
+def parse(conf: DictConfig) -> VerbConfig:
     """The composed configuration as a record. Raises ConfigError naming the key, the value and what is allowed."""
     missing = _missing_keys(OmegaConf.to_container(conf, resolve=False), "")
     if OmegaConf.select(conf, "backend.name") == "endpoint" and OmegaConf.select(conf, "model.url") is None:

@@ -84,6 +84,10 @@ class Manifest(Record):
     machine: MachineFacts
     packages: dict[str, str]
     seed: int
+    of_run: str | None = None
+    """Folder of the run whose misses alone are put again here; None for a run of its own."""
+    tools_dropped: bool = False
+    """Whether the chat template shows the model no tools."""
     sittings: int = 1
     """How often the run was started or resumed."""
     wall_s: float = 0.0

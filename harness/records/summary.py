@@ -12,6 +12,7 @@ __all__ = [
     "CategorySummary",
     "DecisionTable",
     "FormatSummary",
+    "GrammarSummary",
     "Interval",
     "JudgeSummary",
     "PartSummary",
@@ -96,6 +97,24 @@ class FormatSummary(Record):
     """Part of them that JSON repair gives back."""
     n_repaired: int
     """Attempts that repair makes worth more."""
+    points_lucky: float = 0.0
+    """Points that repair would take away: calls where none was wanted, which nobody could read."""
+
+
+class GrammarSummary(Record):
+    """What a grammar gives back and costs, on the samples that were missed without one and put again under it."""
+
+    run: str
+    """Folder of the re-run."""
+    n_samples: int
+    points_back: float
+    """Sum of the values that these samples reach under the grammar, in samples."""
+    ttft_s: float | None
+    """Median of TTFT with minus without, sample by sample: what compiling the grammar costs."""
+    tpot_s: float | None
+    """Median of TPOT with minus without: what each token costs more."""
+    e2e_s: float | None
+    """Median of e2e with minus without; the replies differ in length, too."""
 
 
 class JudgeSummary(Record):
@@ -160,7 +179,9 @@ class Summary(Record):
     pass_hat: tuple[PassK, ...] = ()
     """pass^k likewise: the chance that k attempts all pass."""
     format: FormatSummary | None = None
-    """None where no reply was put through repair."""
+    """None where repair reads no reply differently."""
+    grammar: GrammarSummary | None = None
+    """None where the misses were not put again (`run.recheck=constrained`)."""
     judging: JudgeSummary | None = None
     calls_per_task: float | None = None
     """Replies of the model per attempt, for agents' tasks."""
@@ -203,5 +224,9 @@ class Summary(Record):
     cost_basis: str | None
     """One line: which prices or which hardware the cost was computed from."""
 
+    unfit: str | None = None
+    """Why this run is not to be ranked: what was measured is a broken template or parser, not the model."""
+    of_run: str | None = None
+    """Folder of the run whose misses alone were put again here: not to be ranked either."""
     warnings: tuple[str, ...] = ()
     """What a reader must know before believing a number above."""

@@ -73,6 +73,8 @@ class Job:
     scorer: Scorer | LateScorer
     data: Path | None = None
     """The suite's data, for environments."""
+    of_run: str | None = None
+    """Folder of the run whose misses these samples are."""
 
 
 def config_hash(job: Job) -> str:
@@ -207,7 +209,7 @@ class Session:
         """The lane of this run at a live endpoint, its facts noted and its warnings found."""
         found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
         self.warn(found)
-        self.update(backend=endpoint.facts)
+        self.update(backend=endpoint.facts, tools_dropped=found is not None)
         self._order(endpoint)
         config = self.job.config
         return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent)
@@ -321,6 +323,7 @@ class Session:
             machine=machine_facts(),
             packages=package_versions(),
             seed=config.run.seed,
+            of_run=self.job.of_run,
         )
 
     def update(self, **changes: object) -> None:

@@ -20,7 +20,10 @@ from harness.runner.tally import Figure, Tally
 from harness.stats.proportion import mean_interval
 from harness.stats.trials import pass_at_k, pass_hat_k
 
-__all__ = ["summarise"]
+__all__ = ["summarise", "unfit"]
+
+_EVIDENT = 10
+"""Replies without a readable call from which on a broken parser or template is likelier than chance."""
 
 
 def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str) -> Summary:
@@ -85,6 +88,8 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         cost_usd_per_sample=cost / tally.n_finished if cost is not None and tally.n_finished else None,
         cost_usd_per_success=cost / tally.value_sum if cost is not None and tally.value_sum > 0 else None,
         cost_basis=cost_basis(config.model.price, config.hardware) if cost is not None else None,
+        unfit=unfit(tally, manifest),
+        of_run=manifest.of_run,
         warnings=manifest.warnings,
     )
 
@@ -124,8 +129,31 @@ def pass_k(tally: Tally, estimate: Callable[[int, int, int], float]) -> tuple[Pa
 def _format(tally: Tally) -> FormatSummary | None:
     if not tally.n_scored or not tally.n_repairable:
         return None
-    lost = tally.n_scored - tally.value_sum
-    return FormatSummary(points_lost=max(0.0, lost), points_repaired=tally.repaired, n_repaired=tally.n_repaired)
+    return FormatSummary(
+        points_lost=max(0.0, tally.n_scored - tally.value_sum),
+        points_repaired=tally.repaired,
+        n_repaired=tally.n_repaired,
+        points_lucky=tally.lucky,
+    )
+
+
+def unfit(tally: Tally, manifest: Manifest) -> str | None:
+    """Why a run of single calls says nothing of its model, so that it is not ranked; None if nothing speaks against it.
+
+    A template that drops the tools, or a parser that reads nothing, looks like a model that declines: it collects the
+    points of the samples on which no call is right.
+    """
+    if manifest.tools_dropped:
+        return "the chat template drops the tools: the model never saw them"
+    table = tally.decision_table()
+    if table is None or table.should_call_called or table.should_call_silent < _EVIDENT:
+        return None
+    n, quiet, loud = table.should_call_silent, table.should_abstain_silent, table.should_abstain_called
+    beside = f", and {quiet} of {quiet + loud} samples that want none pass" if quiet + loud else ""
+    return (
+        f"not one readable call in {n} replies to questions that want one{beside}: look at the raw replies, the chat "
+        "template, the tool parser and model.protocol before believing that the model declines"
+    )
 
 
 def _judging(tally: Tally) -> JudgeSummary | None:

@@ -104,8 +104,10 @@ class Tally:
     """[passed, of] by name, over all scored attempts."""
     repaired: float = 0.0
     """Value that JSON repair would add, over all scored attempts."""
+    lucky: float = 0.0
+    """Value that repair would take away: calls where none was wanted, which nobody could read."""
     n_repairable: int = 0
-    """Misses whose reply was put through JSON repair."""
+    """Attempts that JSON repair reads differently."""
     n_repaired: int = 0
     """Attempts that JSON repair would have made worth more."""
     judging: JudgeSums = field(default_factory=JudgeSums)
@@ -152,9 +154,10 @@ class Tally:
             both[0] += passed
             both[1] += of
         self.n_repairable += score.repaired is not None
-        if score.repaired is not None and score.repaired > value:
-            self.repaired += score.repaired - value
-            self.n_repaired += 1
+        if score.repaired is not None:
+            self.repaired += max(0.0, score.repaired - value)
+            self.n_repaired += score.repaired > value
+            self.lucky += max(0.0, value - score.repaired)
         right = score.parts.get("decision")
         should_call = sample.wants_call
         if right is not None and should_call is not None:

@@ -1,18 +1,34 @@
 """The tool-call scorer: right or wrong by the rules of BFCL, and why."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
 
 from pydantic import JsonValue
 
-from harness.records import AcceptedCall, MissClass, Protocol, Reply, Sample, Score, Tool, ToolCall, ToolTarget
+from harness.protocols import Case
+from harness.records import (
+    AcceptedCall,
+    MissClass,
+    Protocol,
+    RawToolCall,
+    Reply,
+    Sample,
+    Score,
+    Tool,
+    ToolCall,
+    ToolTarget,
+)
+from harness.scorers.context import ScorerContext
+from harness.scorers.gold import gold_calls
 from harness.scorers.matching import pair
 from harness.scorers.values import ArgumentFault, judge_argument
 from harness.scorers.wording import plain_json, shown, shown_any
 from harness.toolcalling.decode import Decoded, decode
+from harness.toolcalling.repair import repaired_calls
 
 __all__ = ["BfclScorer", "Verdict", "judge", "judge_decoded"]
 
@@ -62,6 +78,15 @@ class BfclScorer:
 
     name = "bfcl"
 
+    def __init__(self, *, repair: bool = True) -> None:
+        """Takes whether a reply that is not right, or cannot be read, is also judged after JSON repair."""
+        self._repair = repair
+
+    @classmethod
+    def from_context(cls, context: ScorerContext) -> "BfclScorer":
+        """As for any scorer's class."""
+        return cls(repair=context.scoring.repair)
+
     def score(self, sample: Sample, reply: Reply, protocol: Protocol, trial: int = 0) -> Score:
         """The verdict on a reply, 1 or 0; a reply that cannot be read is 0 where calls are wanted."""
         decoded = decode(reply, protocol, sample.tools)
@@ -76,8 +101,51 @@ class BfclScorer:
             miss=verdict.miss,
             boundary="model" if verdict.miss else None,
             why=verdict.why,
+            repaired=self._repaired(sample, reply, decoded, verdict),
             extracted=plain_json([{"name": one.name, "arguments": one.arguments} for one in decoded.calls]),
         )
+
+    def _repaired(self, sample: Sample, reply: Reply, decoded: Decoded, verdict: Verdict) -> float | None:
+        """The value after repair; None where the reply was right and readable, was cut off, or repair finds no more.
+
+        A reply that passes only because nobody can read its call is worth less after repair.
+        """
+        if not self._repair or verdict.miss == "length" or (verdict.miss is None and decoded.error is None):
+            return None
+        calls = repaired_calls(reply, sample.tools)
+        if calls is None or _same(calls, decoded.calls):
+            return None
+        return judge(calls, sample.tool_target, sample.tools).value
+
+    def cases(self, sample: Sample) -> Iterator[Case]:
+        """The accepted calls; one call less, one argument less, one too many, another tool."""
+        target = sample.tool_target
+        calls = gold_calls(target)
+        if target.expect == "no_call":
+            yield Case("gold", "no call", Reply(content="None of the tools can do this.", finish_reason="stop"))
+            extra = [ToolCall(name=tool.name, arguments={}) for tool in sample.tools[:1]]
+            yield from (Case("near_miss", "a call where none is wanted", _native([call])) for call in extra)
+            return
+        if target.expect == "any_call":
+            yield Case("gold", "a call", _native([ToolCall(name=sample.tools[0].name, arguments={})]))
+            yield Case("near_miss", "no call", Reply(content="No.", finish_reason="stop"))
+            return
+        yield Case("gold", "the accepted calls", _native(calls))
+        yield Case("near_miss", "the last call left out", _native(calls[:-1]))
+        yield Case("near_miss", "a call twice", _native([*calls, calls[-1]]))
+        named = [ToolCall(name=f"{calls[0].name}_", arguments=calls[0].arguments), *calls[1:]]
+        yield Case("near_miss", "a tool that is not there", _native(named))
+        invented = calls[0].model_copy(update={"arguments": {**calls[0].arguments, "invented_": 1}})
+        yield Case("near_miss", "an invented argument", _native([invented, *calls[1:]]))
+
+
+def _native(calls: Sequence[ToolCall]) -> Reply:
+    raw = tuple(RawToolCall(name=call.name, arguments=json.dumps(call.arguments)) for call in calls)
+    return Reply(tool_calls=raw, finish_reason="tool_calls")
+
+
+def _same(left: Sequence[ToolCall], right: Sequence[ToolCall]) -> bool:
+    return [(one.name, one.arguments) for one in left] == [(one.name, one.arguments) for one in right]
 
 
 def judge_decoded(decoded: Decoded, target: ToolTarget, tools: tuple[Tool, ...], *, cut: bool) -> Verdict:

@@ -18,7 +18,7 @@ from harness.records.asset import AssetSpec, PathAsset
 from harness.registry import load_plugin
 from harness.suite.sampling import stratified
 
-__all__ = ["Suite", "SuiteContext", "SuiteSpec", "load_suite", "read_spec"]
+__all__ = ["Suite", "SuiteContext", "SuiteSpec", "load_suite", "read_spec", "samples_hash"]
 
 
 class SuiteSpec(Record):

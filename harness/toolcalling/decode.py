@@ -17,7 +17,7 @@ from harness.records import Protocol, RawToolCall, Reply, Tool, ToolCall
 from harness.toolcalling.shape import decline_name
 from harness.toolcalling.strict_json import NotJson, read, read_at
 
-__all__ = ["Decoded", "decode"]
+__all__ = ["Decoded", "decode", "said"]
 
 _OPENING = re.compile(r'\{\s*+"|\[\s*+\{\s*+"|\[\s*+\]|\{\s*+\}')
 """Where a JSON value may begin inside prose: `{"`, `[{"`, `[]`, `{}`."""
@@ -61,7 +61,7 @@ def decode(reply: Reply, protocol: Protocol, tools: tuple[Tool, ...]) -> Decoded
       an error, and so is a reply that begins with a broken value. Without a trace: no call.
     constrained: the reply is JSON of that shape and nothing else. Anything else is an error.
     """
-    text = _said(reply.content)
+    text = said(reply.content)
     try:
         if reply.tool_calls and protocol != "constrained":
             return Decoded(tuple(_native_call(call) for call in reply.tool_calls), None, text or None)
@@ -77,7 +77,7 @@ def decode(reply: Reply, protocol: Protocol, tools: tuple[Tool, ...]) -> Decoded
         return Decoded((), str(unreadable), text or None)
 
 
-def _said(content: str | None) -> str:
+def said(content: str | None) -> str:
     """The text after the thoughts, trimmed; nothing if it never gets past them."""
     text = (content or "").strip(_SPACE)
     _, closed, after = text.rpartition("</think>")

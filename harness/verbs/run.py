@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from harness.backends import backend_for
 from harness.config import RunConfig
 from harness.report.table import markdown_page, print_table
 from harness.runner.job import Outcome, execute
+from harness.runner.recheck import recheck
 from harness.runner.session import Job
 from harness.scorers.context import ScorerContext, make_scorer
 from harness.store.runfolder import write_atomic
@@ -27,7 +29,11 @@ def main(configs: Sequence[RunConfig]) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with console_progress(show=configs[0].progress != "off") as on_progress:
-        outcomes = execute([_job(config, on_progress) for config in configs])
+        jobs = [_job(config, on_progress) for config in configs]
+        outcomes = execute(jobs)
+        if configs[0].run.recheck and not any(outcome.interrupted or outcome.stopped for outcome in outcomes):
+            again = partial(_job, on_progress=on_progress)
+            outcomes = [recheck(job, outcome, again) for job, outcome in zip(jobs, outcomes, strict=True)]
     for outcome in outcomes:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
     _say(outcomes, resumable=configs[0].run.resume != "never")

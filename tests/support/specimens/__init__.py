@@ -15,8 +15,6 @@ class Specimen:
 
     sample: Sample
     context: ScorerContext = field(default_factory=ScorerContext)
-    silence_is_right: bool = False
-    """Whether an empty reply is worth 1: where no call is wanted."""
     needs: str | None = None
     """Program without which the scorer cannot work on a machine; then its tests are skipped with that reason."""
 

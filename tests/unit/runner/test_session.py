@@ -3,26 +3,13 @@
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from harness.config import (
-    EndpointConfig,
-    HardwareConfig,
-    ModelConfig,
-    PathsConfig,
-    RunConfig,
-    RunnerConfig,
-    SuiteConfig,
-)
 from harness.errors import BackendError, ConfigError
-from harness.protocols import Endpoint
-from harness.records import Attempt, Message, Protocol, Reply, Sample, Score, Tool, ToolTarget
-from harness.records.manifest import BackendFacts
+from harness.records import Attempt, Score
 from harness.runner.job import Outcome
 from harness.runner.job import execute as execute_all
 from harness.runner.session import Job
@@ -30,69 +17,13 @@ from harness.store.journal import read_journal
 from harness.store.runfolder import ATTEMPTS, SCORES, read_manifest
 from harness.store.runs import read_run
 from tests.support import openai_server as fake
+from tests.support.echo_job import echo_job as job
 from tests.support.openai_server import Server, Step, serve_in_thread
-
-
-@dataclass
-class Attached:
-    """A backend that is simply there."""
-
-    url: str
-    name: str = "endpoint"
-
-    def prepare(self) -> None:
-        """Nothing to fetch."""
-
-    @asynccontextmanager
-    async def serve(self) -> AsyncIterator[Endpoint]:
-        yield Endpoint(base_url=self.url, model="test-model", facts=BackendFacts(name="endpoint"))
-
-
-class Echo:
-    """Right if the reply says `yes`."""
-
-    name = "echo"
-
-    def score(self, sample: Sample, reply: Reply, protocol: Protocol, trial: int = 0) -> Score:
-        value = 1.0 if reply.content == "yes" else 0.0
-        miss = None if value else "wrong_value"
-        return Score(
-            sample=sample.id, category=sample.category, trial=trial, scorer=self.name, value=value, miss=miss,
-            parts={"decision": value}, boundary=None if value else "model",
-        )  # fmt: skip
-
-
-SAMPLES = tuple(
-    Sample(
-        id=f"s{number}",
-        category=f"c{number % 2}",
-        messages=(Message(role="user", content=f"question {number}"),),
-        tools=(Tool(name="f"),),
-        target=ToolTarget(expect="any_call" if number % 2 else "no_call"),
-        scorer="echo",
-    )
-    for number in range(12)
-)
 
 
 def execute(plan: Job) -> Outcome:
     (outcome,) = execute_all([plan])
     return outcome
-
-
-def job(url: str, tmp: Path, **run: object) -> Job:
-    model = ModelConfig(name="test-model", title="Test model", licence="none", protocol="native", url=url)
-    config = RunConfig(
-        do="run",
-        paths=PathsConfig(results=str(tmp / "results"), reports=str(tmp / "reports")),
-        progress="off",
-        suite=SuiteConfig(name="echo"),
-        model=model,
-        backend=EndpointConfig(name="endpoint"),
-        hardware=HardwareConfig(name="h", title="h", usd_per_hour=3.6),
-        run=RunnerConfig.model_validate({"warmup": 0, "retries": 0, **run}),
-    )
-    return Job(config, "echo", "0" * 64, SAMPLES, Attached(url), None, Echo())
 
 
 Answer = Callable[[int, dict[str, object]], Sequence[Step]]

@@ -1,0 +1,115 @@
+"""A suite of one's own: one JSON object a line, short where it can be, whole where it must."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+import orjson
+from pydantic import JsonValue, ValidationError
+
+from harness.config import explain_validation
+from harness.errors import ConfigError, DataError
+from harness.records import Sample, TextMatch
+from harness.suite.spec import SuiteContext
+
+__all__ = ["Jsonl"]
+
+_Object = dict[str, JsonValue]
+_SHORT = {"prompt", "system", "answer", "answers"}
+_DEFAULTS = ("match", "tolerance", "relative", "threshold", "schema", "fields", "choices", "rubric")
+_FILE = "samples.jsonl"
+
+
+class Jsonl:
+    """Reads `samples.jsonl` beside `suite.yaml`, or the file or folder that `data` names.
+
+    A line is a whole `Sample`, or its short form: `prompt` (or `messages`), `answer` (or `answers`, any of which
+    counts), and optionally `id` (else the line's number), `system`, `category`, `session`, `tools`, and a `target`
+    where an answer's text is not enough. `options` in suite.yaml give `system`, `tools` and how answers are matched
+    (`match`, `tolerance`, `schema`, …) for all lines; a line's own wins.
+    """
+
+    name = "jsonl"
+
+    def __init__(self, file: Path, scorer: str, options: Mapping[str, JsonValue], categories: Sequence[str]) -> None:
+        """Takes the file, the suite's scorer and options, and the categories to keep (none: all)."""
+        self._file, self._scorer, self._options = file, scorer, options
+        self._categories = tuple(categories)
+        match = options.get("match")
+        if match is not None and match not in get_args(TextMatch):
+            raise ConfigError(f"suite options: match={match!r}, allowed: {', '.join(get_args(TextMatch))}")
+
+    @classmethod
+    def from_context(cls, context: SuiteContext) -> "Jsonl":
+        """As for any loader's class."""
+        place = context.folder or context.home
+        file = place / _FILE if place.is_dir() else place
+        chosen = context.config.categories or context.spec.categories
+        return cls(file, context.spec.scorer, context.options, chosen)
+
+    def samples(self) -> Iterator[Sample]:
+        """The samples in the order of the file. Raises DataError with the line's number for one that makes no sense."""
+        seen: dict[str, int] = {}
+        try:
+            lines = self._file.read_bytes().splitlines()
+        except OSError as error:
+            raise DataError(f"{self._file} cannot be read ({error.strerror}); put the samples there") from None
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            sample = self._sample(line, number)
+            if sample.id in seen:
+                raise DataError(f"{self._file.name} lines {seen[sample.id]} and {number} have one id: {sample.id}")
+            seen[sample.id] = number
+            if not self._categories or sample.category in self._categories:
+                yield sample
+
+    def _sample(self, line: bytes, number: int) -> Sample:
+        where = f"{self._file.name} line {number}"
+        try:
+            data = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise DataError(f"{where} is not JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise DataError(f"{where} is no JSON object")
+        try:
+            return Sample.model_validate(self._whole(data, number))
+        except ValidationError as error:
+            raise DataError(f"{where}: {explain_validation(error)}") from None
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
+
+    def _whole(self, data: _Object, number: int) -> _Object:
+        """A line with what it leaves to the suite."""
+        rest = {key: value for key, value in data.items() if key not in _SHORT}
+        rest.setdefault("id", str(number))
+        rest["id"] = str(rest["id"])
+        rest.setdefault("category", "all")
+        rest.setdefault("scorer", self._scorer)
+        if "messages" not in rest:
+            rest["messages"] = self._messages(data)
+        if "tools" not in rest and "tools" in self._options:
+            rest["tools"] = self._options["tools"]
+        if "target" not in rest:
+            rest["target"] = self._target(data)
+        return rest
+
+    def _messages(self, data: _Object) -> JsonValue:
+        if "prompt" not in data:
+            raise ValueError('a line needs "prompt" or "messages"')
+        system = data.get("system", self._options.get("system"))
+        first: list[JsonValue] = [{"role": "system", "content": system}] if system else []
+        return [*first, {"role": "user", "content": data["prompt"]}]
+
+    def _target(self, data: _Object) -> JsonValue:
+        if "answer" not in data and "answers" not in data:
+            raise ValueError('a line needs "answer", "answers" or "target"')
+        given = data.get("answers", [data.get("answer")])
+        answers = given if isinstance(given, list) else [given]
+        target: _Object = {key: self._options[key] for key in _DEFAULTS if key in self._options}
+        return {"kind": "text", "match": "normalised", **target, "accepted": [_text(one) for one in answers]}
+
+
+def _text(answer: JsonValue) -> JsonValue:
+    """An answer as text: numbers and objects as their JSON."""
+    return answer if isinstance(answer, str) else orjson.dumps(answer).decode()

@@ -1,0 +1,53 @@
+"""`do=validate`: a suite's samples and its scorer put to the proof, without any model."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.assets import cache_dir, console_progress
+from harness.config import ValidateConfig
+from harness.errors import GateFailed
+from harness.runner.validate import Validation, validate
+from harness.scorers.context import ScorerContext, make_scorer
+from harness.suite.spec import load_suite
+
+__all__ = ["main"]
+
+_SHOWN = 20
+_EXPECTED = {"gold": "1", "near_miss": "below 1", "empty": "0", "garbage": "a verdict, twice the same"}
+
+
+def main(configs: Sequence[ValidateConfig]) -> None:
+    """Checks and prints. Raises GateFailed if a verdict is not as it must be."""
+    for config in configs:
+        _validate(config, Console())
+
+
+def _validate(config: ValidateConfig, console: Console) -> None:
+    with console_progress(show=config.progress != "off") as on_progress:
+        suite = load_suite(config.suite, cache_dir(), on_progress)
+    scorer = make_scorer(suite.spec.scorer, ScorerContext(suite.data, suite.options, config.scoring, config.agent))
+    found = asyncio.run(validate(scorer, suite.samples))
+    console.print(_table(f"{suite.spec.name}, scorer {suite.spec.scorer}", found))
+    if found.without_gold:
+        console.print(f"{found.without_gold} of {found.n_samples} samples: no right outcome is known beforehand")
+    for finding in found.findings[:_SHOWN]:
+        console.print(f"{finding.sample}  {finding.case}: {finding.why}", highlight=False, markup=False, soft_wrap=True)
+    if found.findings:
+        raise GateFailed(
+            f"{len(found.findings)} verdicts of scorer {suite.spec.scorer} on suite {suite.spec.name} are not as they "
+            "must be; mend the targets or the scorer before a model is measured with them"
+        )
+
+
+def _table(title: str, found: Validation) -> Table:
+    table = Table(title=title)
+    table.add_column("what")
+    for name in ("must score", "checked", "wrong"):
+        table.add_column(name, justify="right")
+    for kind, expected in _EXPECTED.items():
+        wrong = sum(finding.case.startswith(f"{kind}:") for finding in found.findings)
+        table.add_row(kind.replace("_", " "), expected, str(found.checked[kind]), str(wrong))
+    return table
