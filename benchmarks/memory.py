@@ -142,7 +142,7 @@ def _slope(pair: list[dict[str, Any]]) -> dict[str, Any]:
     """Bytes for each attempt more, and what they make of a million."""
     less, more = pair
     each = (more["grown_mb"] - less["grown_mb"]) / (more["attempts"] - less["attempts"])
-    million = more["peak_mb"] + each * (MILLION - more["attempts"])
+    million = more["peak_mb"] + max(0.0, each) * (MILLION - more["attempts"])
     return {"runs": pair, "bytes_per_attempt": each * 2**20, "million_mb": million, "holds": million < TARGET_MB}
 
 

@@ -93,6 +93,7 @@ _MEMORY = (
     ("runner", "a run of 200 samples, many trials"),
     ("records", "as many samples as attempts, without the samples themselves"),
     ("resume", "a sitting that finds them done"),
+    ("table", "the Parquet table of such a run, in a process of its own"),
 )
 
 
@@ -129,7 +130,8 @@ def _memory(memory: dict[str, Any]) -> str:
         *earlier, last = one.get("runs", [one])
         lines += [f"{_memory_run(title, run)} | | |" for run in earlier]
         each = one.get("bytes_per_attempt", last["grown_mb"] * 2**20 / last["attempts"])
-        million = f"{one['million_mb']:,.0f} MB (extrapolated)" if earlier else "measured"
+        measured = not earlier or last["attempts"] >= 1_000_000
+        million = "measured" if measured else f"{one['million_mb']:,.0f} MB (extrapolated)"
         lines.append(f"{_memory_run(title, last)} | {million} | {each:,.0f} B |")
     return "\n".join(lines)
 
