@@ -15,6 +15,7 @@ PAGE = Path(__file__).with_name("models.md")
 GIVEN_BY_USER = {
     "endpoint": ["model.url=http://127.0.0.1:8000/v1", "model.name=endpoint"],
     "local": ["model.name=local", "model.weights.path=mine.gguf"],
+    "recorded": ["backend.path=answers.jsonl"],
 }
 HEAD = """# Models and machines
 
