@@ -8,7 +8,7 @@ from harness.report.formats import counted, share_text
 from harness.report.pairs import Pair
 from harness.report.view import RunView
 
-__all__ = ["MISSES", "Bar", "HeatCell", "HeatMap", "Segment", "heat_map", "miss_bars", "pair_segments"]
+__all__ = ["MISSES", "Bar", "HeatCell", "HeatMap", "Segment", "heat_map", "miss_bars", "pair_segments", "parts_of"]
 
 MISSES: dict[MissClass, tuple[str, str, str]] = {
     "transport": ("transport", "access", "no reply came back"),
@@ -44,9 +44,14 @@ class Segment:
 
     key: str
     label: str
-    count: int
+    count: float
     start: float
     width: float
+
+    @property
+    def number(self) -> str:
+        """The count, with one digit where it is not whole."""
+        return f"{self.count:,.0f}" if float(self.count).is_integer() else f"{self.count:,.1f}"
 
     @property
     def middle(self) -> float:
@@ -72,10 +77,11 @@ class Bar:
     @property
     def text(self) -> str:
         """The bar in words."""
-        return ", ".join(f"{segment.label} {segment.count}" for segment in self.segments)
+        return ", ".join(f"{segment.label} {segment.number}" for segment in self.segments)
 
 
-def _segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
+def parts_of(parts: Sequence[tuple[str, str, float]]) -> tuple[Segment, ...]:
+    """The parts of a bar from key, label and count of each; empty ones are left out."""
     total = sum(count for _, _, count in parts)
     found, start = [], 0.0
     for key, label, count in parts:
@@ -86,28 +92,32 @@ def _segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-def miss_bars(runs: Sequence[RunView]) -> list[Bar]:
-    """One bar a run: exact first, then the misses in the order of the waterfall, then what was not scored."""
+def miss_bars(runs: Sequence[RunView], won: str = "exact") -> list[Bar]:
+    """One bar a run: what is worth 1 first, then the misses in the order of the waterfall, then what was not scored.
+
+    won: what an attempt worth 1 is called.
+    """
     found = []
     for run in runs:
         summary = run.summary
         missed = [(key, MISSES[key][0], summary.misses.get(key, 0)) for key in MISSES]
         exact = summary.n_scored - sum(count for _, _, count in missed)
-        parts = [("exact", "exact", exact), *missed, ("unscored", "not scored", summary.n_failed)]
+        parts = [("exact", won, exact), *missed, ("unscored", "not scored", summary.n_failed)]
         n = summary.n_scored + summary.n_failed
         if n:
-            found.append(Bar(run.id, run.title, summary.protocol, n, _segments(parts)))
+            found.append(Bar(run.id, run.title, summary.protocol, n, parts_of(parts)))
     return found
 
 
 def pair_segments(pair: Pair) -> tuple[Segment, ...]:
     """How the shared samples of a pair moved, as parts of a bar."""
-    return _segments(
+    won = pair.family.won
+    return parts_of(
         [
-            ("both", "exact either way", pair.both),
-            ("gained", f"exact only {pair.after.summary.protocol}", pair.gained),
-            ("lost", f"exact only {pair.before.summary.protocol}", pair.lost),
-            ("neither", "exact in neither", pair.neither),
+            ("both", f"{won} either way", pair.both),
+            ("gained", f"{won} only {pair.after.summary.protocol}", pair.gained),
+            ("lost", f"{won} only {pair.before.summary.protocol}", pair.lost),
+            ("neither", f"{won} in neither", pair.neither),
         ]
     )
 

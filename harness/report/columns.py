@@ -1,21 +1,36 @@
 """The columns of the table: what each says, in which unit, and why a cell may be empty."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import JsonValue
 
 from harness.records import MissClass
-from harness.records.summary import Quantiles, Summary
-from harness.report.formats import memory, percent, rate, seconds, usd
+from harness.records.summary import PassK, Quantiles, Summary
+from harness.report.formats import memory, percent, points, rate, seconds, usd
+from harness.report.group import Group
 from harness.report.view import RunView
 
-__all__ = ["COLUMNS", "Cell", "Column", "abstention", "config_text", "well_formed"]
+__all__ = ["COLUMNS", "Cell", "Column", "abstention", "columns_for", "config_text", "definitions", "well_formed"]
 
 _NOT_MEASURED = "not measured"
 _NO_SCORE = "no attempt was scored"
 _NO_TOKENS = "not measured: no reply of two tokens or more"
-_FORMAT_MISSES: tuple[MissClass, ...] = ("transport", "context_overflow", "length", "decode", "schema")
+_FORMAT_MISSES: Final[tuple[MissClass, ...]] = (
+    "transport", "context_overflow", "length", "decode", "schema", "no_answer", "does_not_compile",
+)  # fmt: skip
+_FORMS: Final[dict[str, tuple[str, str]]] = {
+    "calls": ("Well-formed", "Share of scored attempts whose reply could be decoded and fits the schema of the tools, "
+              "in per cent. Not whether the call was right."),
+    "code": ("Compiles", "Share of scored attempts whose reply holds a program that can be parsed, in per cent. Not "
+             "whether it is right."),
+    "answers": ("Readable", "Share of scored attempts in whose reply an answer was found, in per cent. Not whether it "
+                "is right."),
+    "agents": ("Readable", "Share of the agent's replies whose calls could be read, in per cent."),
+}  # fmt: skip
+"""Title and definition of the column on form, by family; the others have none."""
+_ALWAYS: Final = frozenset({"model", "rank", "accuracy", "n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class Column:
 
 
 def well_formed(summary: Summary) -> float | None:
-    """Share of scored attempts whose reply could be read and fits the tools' schema; None if none was scored."""
+    """Share of scored attempts whose reply could be read and has the form wanted; None if none was scored."""
     if not summary.n_scored:
         return None
     return 1 - sum(summary.misses.get(miss, 0) for miss in _FORMAT_MISSES) / summary.n_scored
@@ -118,6 +133,56 @@ def _licence(run: RunView) -> Cell:
     return _word(config_text(run.manifest.config, "model", "licence"), "not in the configuration of the run")
 
 
+def _form(run: RunView) -> Cell:
+    replies = [step for attempt in run.attempts for step in attempt.steps]
+    if replies:
+        return _maybe(sum(step.unreadable is None for step in replies) / len(replies), percent)
+    if run.summary.calls_per_task is not None:
+        return Cell(None, reason="the replies were not kept")
+    return _maybe(well_formed(run.summary), percent, _NO_SCORE)
+
+
+def _repair(run: RunView) -> Cell:
+    found = run.summary.format
+    back = found.points_repaired / run.summary.n_scored if found and run.summary.n_scored else None
+    return _maybe(back, points, "repair reads no reply differently")
+
+
+def _grammar(run: RunView) -> Cell:
+    found, summary = run.summary.grammar, run.summary
+    back = found.points_back * summary.trials / summary.n_scored if found and summary.n_scored else None
+    return _maybe(back, points, "the misses were not put again under a grammar")
+
+
+def _attack(run: RunView) -> Cell:
+    part = run.summary.parts.get("attack_success")
+    return _maybe(part.mean if part else None, percent, "nothing was injected")
+
+
+def _agreement(run: RunView) -> Cell:
+    found = run.summary.judging.agreement if run.summary.judging else None
+    return _maybe(found.frac if found else None, percent, "no verdict was asked for in both orders")
+
+
+def _judge_time(run: RunView) -> Cell:
+    found = run.summary.judging
+    return _maybe(found.seconds / found.calls if found else None, seconds, "no model judged")
+
+
+def _judge_cost(run: RunView) -> Cell:
+    found, n = run.summary.judging, run.summary.n_scored
+    cost = found.cost_usd * 1000 / n if found and found.cost_usd is not None and n else None
+    return _maybe(cost, usd, "no price of the judge is known" if found else "no model judged")
+
+
+def _pass_k(pick: Callable[[Summary], tuple[PassK, ...]], k: int) -> Callable[[RunView], Cell]:
+    def cell(run: RunView) -> Cell:
+        found = next((one for one in pick(run.summary) if one.k == k), None)
+        return _maybe(found.value if found else None, percent, f"fewer than {k} trials of each sample")
+
+    return cell
+
+
 def _rank(_: RunView) -> Cell:
     """Empty: a place needs the other runs, so `rows` fills it in."""
     return Cell(None)
@@ -128,6 +193,8 @@ _TTFT_95 = _quantile(lambda summary: summary.ttft_s, "p95", _NOT_MEASURED)
 _TPOT = _quantile(lambda summary: summary.tpot_s, "p50", _NO_TOKENS)
 _E2E = _quantile(lambda summary: summary.e2e_s, "p50", _NOT_MEASURED)
 _E2E_95 = _quantile(lambda summary: summary.e2e_s, "p95", _NOT_MEASURED)
+_TASK = _quantile(lambda summary: summary.task_s, "p50", "not a suite of agents' tasks")
+_TASK_95 = _quantile(lambda summary: summary.task_s, "p95", "not a suite of agents' tasks")
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -142,32 +209,103 @@ COLUMNS: tuple[Column, ...] = (
            "overlap: they do not decide the order within the span, and they do not prove the runs equal either.",
            _rank, best="low"),
     Column("accuracy", "Accuracy", "Quality", "Mean value of the scored attempts, in per cent, with its interval. "
-           "A call counts only if tool, arguments and values are all right.", _accuracy, best="high"),
+           "{rule}", _accuracy, best="high"),
     Column("n", "n", "Quality", "Number of scored attempts. What the infrastructure lost is neither scored nor counted "
            "here.", lambda run: Cell(run.summary.n_scored, f"{run.summary.n_scored:,}"), best="high"),
-    Column("well_formed", "Well-formed", "Quality", "Share of scored attempts whose reply could be decoded and fits "
-           "the schema of the tools, in per cent. Not whether the call was right.",
-           lambda run: _maybe(well_formed(run.summary), percent, _NO_SCORE), best="high"),
+    Column("well_formed", "{form}", "Quality", "{form_rule}", _form, best="high"),
     Column("abstention", "Abstains", "Quality", "Of the samples that want no call: share that got none, in per cent.",
            _abstention, best="high"),
+    Column("repair", "+ Repair", "Quality", "Percentage points of accuracy that JSON repair of the same replies would "
+           "give back: lost to format.", _repair),
+    Column("grammar", "+ Grammar", "Quality", "Percentage points of accuracy that came back when the misses were put "
+           "again under a grammar: lost to format.", _grammar),
+    Column("attack", "Attacked ↓", "Quality", "Attack success: share of attempts in which the agent did what an "
+           "injected instruction wanted, in per cent. Lower is better: each one is a harm.", _attack, best="low"),
+    Column("judge_agrees", "Judge agrees", "Quality", "Share of verdicts that the judging model gave alike in both "
+           "orders of presentation, in per cent.", _agreement, best="high"),
+    Column("replies", "Replies", "Speed", "Replies of the model per task: its steps.",
+           lambda run: _maybe(run.summary.calls_per_task, rate, "not a suite of agents' tasks"), best="low"),
+    Column("task_p50", "Task p50", "Speed", "From the first request of a task to its end, its tools included. Median "
+           "over attempts.", _TASK, best="low"),
+    Column("task_p95", "Task p95", "Speed", "Time of a task that 95 of 100 attempts stay under.", _TASK_95, best="low"),
     Column("ttft_p50", "TTFT p50", "Speed", "Time to first token: from the intended send to the first content, "
-           "reasoning or tool-call token. Median over attempts.", _TTFT, best="low"),
-    Column("ttft_p95", "TTFT p95", "Speed", "Time to first token that 95 of 100 attempts stay under.", _TTFT_95,
+           "reasoning or tool-call token. Median over {replies}.", _TTFT, best="low"),
+    Column("ttft_p95", "TTFT p95", "Speed", "Time to first token that 95 of 100 {replies} stay under.", _TTFT_95,
            best="low"),
     Column("tpot", "TPOT p50", "Speed", "Time per output token after the first: (last token − first token) / "
-           "(output tokens − 1). Median over attempts.", _TPOT, best="low"),
-    Column("e2e_p50", "e2e p50", "Speed", "End to end: from the intended send to the last byte. Median over attempts.",
+           "(output tokens − 1). Median over {replies}.", _TPOT, best="low"),
+    Column("e2e_p50", "e2e p50", "Speed", "End to end: from the intended send to the last byte. Median over {replies}.",
            _E2E, best="low"),
-    Column("e2e_p95", "e2e p95", "Speed", "End-to-end time that 95 of 100 attempts stay under.", _E2E_95, best="low"),
+    Column("e2e_p95", "e2e p95", "Speed", "End-to-end time that 95 of 100 {replies} stay under.", _E2E_95, best="low"),
     Column("tokens", "Tokens/s", "Speed", "Output tokens per second of one reply after its first token. Median over "
-           "attempts.", _tokens, best="high"),
-    Column("cost", "1k calls", "Cost", "US dollars per 1,000 calls, failed tries included.", _cost, best="low"),
-    Column("success_cost", "1k successes", "Cost", "US dollars per 1,000 exact calls: cost divided by the sum of "
+           "{replies}.", _tokens, best="high"),
+    Column("cost", "1k {units}", "Cost", "US dollars per 1,000 {units}, failed tries included.", _cost, best="low"),
+    Column("success_cost", "1k successes", "Cost", "US dollars per 1,000 {units} worth 1: cost divided by the sum of "
            "values.", _success_cost, best="low"),
+    Column("judge_time", "Judge time", "Cost", "Mean time of one call of the judging model.", _judge_time, best="low"),
+    Column("judge_cost", "Judge, 1k {units}", "Cost", "US dollars that the judging model takes for 1,000 {units}, "
+           "besides what the judged one takes.", _judge_cost, best="low"),
     Column("memory", "Memory", "Needs", "Resident memory of the engine after loading the weights.", _memory,
            best="low"),
     Column("licence", "Licence", "Needs", "Licence of the weights.", _licence, numeric=False),
     Column("date", "Date", "Needs", "When the run started (UTC).",
            lambda run: _word(run.summary.started_at[:10], "not recorded"), numeric=False),
 )  # fmt: skip
-"""In the order of the page."""
+"""In the order of the page, with places for the words of a family."""
+
+
+def columns_for(group: Group) -> tuple[Column, ...]:
+    """The columns that say something about at least one run of the group, in the words of its family."""
+    family = group.family
+    form, form_rule = _FORMS.get(family.key, ("", ""))
+    words = {
+        "unit": family.unit,
+        "units": family.units,
+        "rule": family.rule,
+        "replies": "replies" if family.key == "agents" else "attempts",
+        "form": form,
+        "form_rule": form_rule,
+    }
+    runs = [*group.current, *group.older]
+    found: list[Column] = []
+    for column in COLUMNS:
+        if (column.key == "protocol" and not group.by_protocol) or (column.key == "well_formed" and not form):
+            continue
+        if column.key in _ALWAYS or any(column.cell(run).sort is not None for run in runs):
+            title, definition = column.title.format(**words), column.definition.format(**words)
+            found.append(replace(column, title=title, definition=definition))
+        if column.key == "n":
+            found += _trial_columns(runs)
+    return tuple(found)
+
+
+def definitions(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+    """Title, family and definition of every column shown; the family is empty where all mean the same."""
+    shown = [(group, column) for group in groups for column in columns_for(group)]
+    if len({group.family.key for group in groups}) == 1:
+        return list(dict.fromkeys((column.title, "", column.definition) for _, column in shown))
+    found: dict[tuple[str, str, str], None] = {}
+    general = {"unit": "attempt", "units": "attempts", "replies": "attempts, or replies of an agent", "rule": ""}
+    order = [column.key for column in COLUMNS]
+    for group, column in sorted(shown, key=lambda one: order.index(one[1].key) if one[1].key in order else 6):
+        plain = next((one for one in COLUMNS if one.key == column.key), None)
+        if column.key in {"accuracy", "well_formed"}:
+            found[(column.title, group.family.title, column.definition)] = None
+        elif plain is None:
+            found[(column.title, "", column.definition)] = None
+        else:
+            found[(plain.title.format(**general), "", plain.definition.format(**general))] = None
+    return list(found)
+
+
+def _trial_columns(runs: Sequence[RunView]) -> list[Column]:
+    k = max((one.k for run in runs for one in run.summary.pass_hat), default=0)
+    if k < 2:
+        return []
+    each, any_ = "Chance that {k} attempts at one sample {what}, in per cent: {why}", "Quality"
+    return [
+        Column("pass_at", f"pass@{k}", any_, each.format(k=k, what="hold at least one success", why="the best of them "
+               "is what you get."), _pass_k(lambda summary: summary.pass_at, k), best="high"),
+        Column("pass_hat", f"pass^{k}", any_, each.format(k=k, what="are all successes", why="what you can rely on."),
+               _pass_k(lambda summary: summary.pass_hat, k), best="high"),
+    ]  # fmt: skip

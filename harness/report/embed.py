@@ -1,14 +1,16 @@
 """The samples and replies of a page as JSON that is safe inside HTML, each text once, within a size."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-import orjson
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
-from harness.records import AcceptedCall, Attempt, Sample, Score, Target, Timing, ToolTarget
+from harness.records import Attempt, Score
+from harness.report.embed_attempt import answer_json, verdict_json
+from harness.report.embed_sample import sample_json
+from harness.report.group import Group
+from harness.report.packing import Json, Texts, html_json
 from harness.report.text import clip, visible
 from harness.report.view import RunView
 
@@ -17,21 +19,9 @@ __all__ = ["BUDGET_BYTES", "Embedded", "embed", "html_json"]
 BUDGET_BYTES: Final = 4_500_000
 _SHORTEST: Final = 160
 """Texts are never cut below this many characters: what is left could not be understood."""
-_IN_HTML: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
-
-Json = dict[str, JsonValue]
-
-
-def html_json(value: JsonValue) -> bytes:
-    r"""JSON in which no tag, comment or entity can begin: `<`, `>` and `&` only occur inside strings, and are escaped.
-
-    >>> html_json("</script>")
-    b'"\\u003c/script\\u003e"'
-    """
-    text = orjson.dumps(value)
-    for raw, escaped in _IN_HTML:
-        text = text.replace(raw, escaped)
-    return text
+_STEPS: Final = (60, 30, 15, 8, 4)
+"""How many steps of an attempt are kept, from the first of these on with which the frame leaves room for texts."""
+_FRAME_SHARE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,38 +31,52 @@ class Embedded:
     json: str
     cut_to: int | None
     """Characters that the longest texts were cut to; None if all are whole."""
+    steps_to: int | None = None
+    """Steps that the longest tasks were cut to; None if all are whole."""
 
 
-@dataclass(slots=True)
-class _Texts:
-    """Every text once; records refer to it by its number."""
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Everything but the texts, which it names by number."""
 
-    items: list[str] = field(default_factory=list)
-    index: dict[str, int] = field(default_factory=dict)
+    texts: Texts
+    samples: list[JsonValue]
+    runs: list[JsonValue]
 
-    def add(self, text: str | None) -> int | None:
-        if text is None:
-            return None
-        if text not in self.index:
-            self.index[text] = len(self.items)
-            self.items.append(text)
-        return self.index[text]
+    @property
+    def rest(self) -> Json:
+        return {"samples": self.samples, "runs": self.runs}
 
 
-def embed(runs: Sequence[RunView], budget: int = BUDGET_BYTES) -> Embedded:
+def embed(groups: Sequence[Group], budget: int = BUDGET_BYTES) -> Embedded:
     """What the sample explorer reads: `texts`, `samples` shared by the runs, and `runs` with their attempts.
 
-    budget: bytes that the JSON should stay within; the longest texts are shortened, with a note of how much,
-    until it does or until none is longer than 160 characters. No sample is ever dropped.
+    budget: bytes that the JSON should stay within. Of agents' tasks the middle steps go first, if what is left without
+    any text is too much; then the longest texts are shortened, with a note of how much, until it fits or until none is
+    longer than 160 characters. No sample is ever dropped.
     """
-    texts = _Texts()
-    samples: list[JsonValue] = []
+    frame, steps_to = _frame(groups, None), None
+    room = budget - len(html_json(frame.rest))
+    for most in _STEPS if _has_steps(groups) else ():
+        if room >= budget * (1 - _FRAME_SHARE):
+            break
+        frame, steps_to = _frame(groups, most), most
+        room = budget - len(html_json(frame.rest))
+    whole, cut_to = _fit([visible(text) for text in frame.texts.items], room)
+    return Embedded(html_json({"texts": list(whole), **frame.rest}).decode(), cut_to, steps_to)
+
+
+def _has_steps(groups: Sequence[Group]) -> bool:
+    return any(attempt.steps for group in groups for run in group.current for attempt in run.attempts)
+
+
+def _frame(groups: Sequence[Group], most_steps: int | None) -> _Frame:
+    frame = _Frame(Texts(), [], [])
     places: dict[bytes, int] = {}
-    tables: list[JsonValue] = [_run(run, texts, samples, places) for run in runs]
-    rest: Json = {"samples": samples, "runs": tables}
-    shown = [visible(text) for text in texts.items]
-    whole, cut_to = _fit(shown, budget - len(html_json(rest)))
-    return Embedded(html_json({"texts": list(whole), **rest}).decode(), cut_to)
+    many = len(groups) > 1
+    for group in groups:
+        frame.runs.extend(_run(run, group, frame, places, most_steps, many=many) for run in group.current)
+    return frame
 
 
 def _fit(texts: Sequence[str], budget: int) -> tuple[list[str], int | None]:
@@ -91,141 +95,39 @@ def _fit(texts: Sequence[str], budget: int) -> tuple[list[str], int | None]:
     return [clip(text, low) for text in texts], low
 
 
-def _plain(record: BaseModel) -> str:
-    """A record's JSON without what it leaves unset."""
-    return _json_text(record.model_dump(exclude_defaults=True))
-
-
-def _known(values: Json) -> Json:
-    """The entries that say something."""
-    return {key: value for key, value in values.items() if value not in (None, "", [], {})}
-
-
-def _json_text(value: object) -> str:
-    """JSON that keeps lone surrogates, which no encoder would take, for `visible` to spell out."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _sample(sample: Sample, texts: _Texts) -> Json:
-    messages: list[JsonValue] = [
-        _known(
-            {
-                "role": message.role,
-                "text": texts.add(message.content),
-                "name": visible(message.name or ""),
-                "calls": [texts.add(_plain(call)) for call in message.tool_calls],
-            }
-        )
-        for message in sample.messages
-    ]
-    tools: list[JsonValue] = [
-        {
-            "name": visible(tool.name),
-            "text": texts.add(tool.description),
-            "parameters": texts.add(_json_text(tool.parameters)),
-        }
-        for tool in sample.tools
-    ]
-    asked: Json = {
-        "id": visible(sample.id),
-        "category": visible(sample.category),
-        "messages": messages,
-        "tools": tools,
-    }
-    return _known(asked | _target(sample.target, texts))
-
-
-def _target(target: Target, texts: _Texts) -> Json:
-    """What was wanted: of a tool call its parts, of any other kind the record itself."""
-    if not isinstance(target, ToolTarget):
-        return {"kind": target.kind, "want": texts.add(_plain(target))}
-    calls: list[JsonValue] = [texts.add(_accepted(call)) for call in target.calls]
-    return {"expect": target.expect, "calls": calls, "language": target.language}
-
-
-def _accepted(call: AcceptedCall) -> str:
-    arguments: Json = {name: list(values) for name, values in call.arguments.items()}
-    return _json_text({"name": call.name, "arguments": arguments, "optional": sorted(call.optional)})
-
-
-def _run(run: RunView, texts: _Texts, samples: list[JsonValue], places: dict[bytes, int]) -> Json:
+def _run(
+    run: RunView, group: Group, frame: _Frame, places: dict[bytes, int], most_steps: int | None, *, many: bool
+) -> Json:
     local: dict[str, int] = {}
     for sample in run.samples:
-        shown = _sample(sample, texts)
+        shown = sample_json(sample, frame.texts)
         identity = html_json(shown)
         if identity not in places:
-            places[identity] = len(samples)
-            samples.append(shown)
+            places[identity] = len(frame.samples)
+            frame.samples.append(shown)
         local[sample.id] = places[identity]
-    attempts = {attempt.key: attempt for attempt in run.attempts}
-    scores = run.by_key
     rows: list[JsonValue] = []
-    for key in dict.fromkeys([*attempts, *scores]):
-        attempt, score = attempts.get(key), scores.get(key)
+    for attempt, score in _outcomes(run):
         name = attempt.sample if attempt else score.sample if score else ""
         if name not in local:
-            local[name] = len(samples)
+            local[name] = len(frame.samples)
             category = visible(score.category) if score else ""
-            samples.append({"id": visible(name), "category": category, "missing": True})
+            frame.samples.append({"id": visible(name), "category": category, "missing": True})
         trial = attempt.trial if attempt else score.trial if score else 0
         row: Json = {"s": local[name], **({"t": trial} if trial else {})}
-        rows.append({**row, **_verdict(score, texts), **_answer(attempt, texts)})
+        verdict = verdict_json(score, frame.texts, calls_shown=bool(attempt and attempt.steps))
+        rows.append({**row, **verdict, **answer_json(attempt, frame.texts, most_steps)})
     summary = run.summary
-    label = f"{run.title}, {summary.protocol}" + (f", {summary.quantization}" if summary.quantization else "")
-    return {"id": visible(run.id), "label": visible(label), "protocol": summary.protocol, "rows": rows}
+    label = group.names[run.id]
+    if summary.quantization and summary.quantization not in label:
+        label += f", {summary.quantization}"
+    if summary.of_run is not None:
+        label += ", misses put again"
+    found: Json = {"id": visible(run.id), "label": visible(label), "won": group.family.won, "rows": rows}
+    return found | ({"suite": visible(group.title)} if many else {})
 
 
-def _verdict(score: Score | None, texts: _Texts) -> Json:
-    if score is None:
-        return {}
-    value: Json = {} if score.value is None else {"v": score.value}
-    return value | _known(
-        {
-            "miss": score.miss,
-            "boundary": score.boundary,
-            "why": texts.add(score.why) if score.why else None,
-            "got": None if score.extracted is None else texts.add(_json_text(score.extracted)),
-            "parts": {visible(name): part for name, part in score.parts.items()},
-        }
-    )
-
-
-def _answer(attempt: Attempt | None, texts: _Texts) -> Json:
-    if attempt is None:
-        return {}
-    reply, usage, failure = attempt.reply, attempt.usage, attempt.failure
-    found: Json = {"timing": _marks(attempt.timing), "tries": attempt.tries if attempt.tries > 1 else None}
-    if reply is not None:
-        found |= {
-            "reply": texts.add(reply.content),
-            "thought": texts.add(reply.reasoning),
-            "tools": [texts.add(_plain(call)) for call in reply.tool_calls],
-            "finish": visible(reply.finish_reason or ""),
-        }
-    if failure is not None:
-        found["failure"] = texts.add(f"{failure.boundary} · {failure.kind}: {failure.message}")
-    found["tokens"] = _known(
-        {
-            "prompt": usage.prompt_tokens,
-            "cached": usage.cached_tokens,
-            "output": usage.output_tokens,
-            "reasoning": usage.reasoning_tokens,
-            "by": usage.counted_by,
-        }
-    )
-    found["usd"] = attempt.cost_usd
-    return _known(found)
-
-
-def _marks(timing: Timing) -> Json:
-    """Milliseconds from the intended send; absent marks stay absent."""
-    tokens = (timing.first_content_ns, timing.first_reasoning_ns, timing.first_tool_ns)
-    marks = {
-        "sent": 0 if timing.intended_ns else None,
-        "headers": timing.headers_ns,
-        "first": min((mark for mark in tokens if mark is not None), default=None),
-        "last": timing.last_ns,
-        "end": timing.end_ns,
-    }
-    start = min(0, timing.intended_ns)
-    return {name: round((mark - start) / 1e6, 2) for name, mark in marks.items() if mark is not None}
+def _outcomes(run: RunView) -> list[tuple[Attempt | None, Score | None]]:
+    attempts = {attempt.key: attempt for attempt in run.attempts}
+    scores = run.by_key
+    return [(attempts.get(key), scores.get(key)) for key in dict.fromkeys([*attempts, *scores])]

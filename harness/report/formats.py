@@ -2,7 +2,7 @@
 
 from math import floor, log10
 
-__all__ = ["counted", "memory", "percent", "rate", "seconds", "share_text", "usd"]
+__all__ = ["change", "counted", "memory", "percent", "points", "rate", "seconds", "share_text", "usd"]
 
 _THIN = "\u202f"
 
@@ -26,6 +26,26 @@ def share_text(low: float, high: float) -> str:
     '23–40\u202f%'
     """
     return f"{low * 100:.0f}–{high * 100:.0f}{_THIN}%"
+
+
+def points(share: float) -> str:
+    r"""A difference of shares in percentage points, with its sign.
+
+    >>> points(0.123), points(0.0), points(-0.004)
+    ('+12', '0', '−0.4')
+    """
+    value = abs(share * 100)
+    text = f"{value:.0f}" if value >= 1 or value == 0 else f"{max(0.1, value):.1f}"
+    return text if value == 0 else f"{'+' if share > 0 else '−'}{text}"
+
+
+def change(value: float) -> str:
+    r"""A difference of seconds with its sign.
+
+    >>> change(0.0351), change(-1.5)
+    ('+35.1\u202fms', '−1.50\u202fs')
+    """
+    return f"{'−' if value < 0 else '+'}{seconds(abs(value))}"
 
 
 def _three(value: float) -> str:

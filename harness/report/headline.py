@@ -1,15 +1,17 @@
 """The sentences at the head of the page, each computed from the runs below it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.report.family import Family, floor_of
 from harness.report.formats import counted, percent, share_text
+from harness.report.group import Group
 from harness.report.pairs import Pair
 from harness.report.ranks import ranks
-from harness.report.rows import never_calls
 from harness.report.view import RunView
 
-__all__ = ["Headline", "headline"]
+__all__ = ["Headline", "headline", "overview"]
 
 _MOST_FINDINGS = 3
 
@@ -22,33 +24,52 @@ class Headline:
     findings: tuple[str, ...]
 
 
-def _name(run: RunView) -> str:
-    return f"{run.title}, {run.summary.protocol}"
-
-
-def _result(run: RunView) -> str:
+def _result(run: RunView, family: Family) -> str:
     exact = run.exact()
     accuracy = run.summary.accuracy
     if exact is None or accuracy is None or abs(exact / run.summary.n_scored - accuracy) > 1e-9:
         return f"{percent(accuracy or 0.0)} over {counted(run.summary.n_scored, 'attempt')}"
-    return f"exact on {exact:,} of {counted(run.summary.n_scored, 'call')}"
+    return family.result(exact, run.summary.n_scored)
 
 
-def headline(group: Sequence[RunView], pairs: Sequence[Pair]) -> Headline:
-    """What the runs of one suite say, best first; `group` is sorted by accuracy and `pairs` belongs to it."""
-    scored = [run for run in group if run.summary.accuracy is not None]
+def headline(group: Group, pairs: Sequence[Pair] = ()) -> Headline:
+    """What the runs of one suite say, best first; `pairs` belongs to the group."""
+    scored = [run for run in group.ranked if run.summary.accuracy is not None]
+    apart = _apart(group)
     if not scored:
-        return Headline("No attempt was scored, so there is nothing to rank yet.", ())
-    best = scored[0]
-    rivals = _rivals(scored)
+        none = "No run can be ranked." if apart else "No attempt was scored, so there is nothing to rank yet."
+        return Headline(none, tuple(filter(None, [apart])))
+    best, rivals = scored[0], _rivals(scored)
+    told = f"{group.names[best.id]}: {_result(best, group.family)}"
     if len(scored) == 1:
-        title = f"{_name(best)}: {_result(best)}."
+        title = f"{told}."
     elif rivals:
-        title = f"Highest: {_name(best)}, {_result(best)}, but the lead is not decided."
+        title = f"Highest: {told}, but the lead is not decided."
     else:
-        title = f"Best: {_name(best)}, {_result(best)}."
-    findings = [_interval(best), _not_decided(rivals), *_grammars(pairs), _floor(scored)]
+        title = f"Best: {told}."
+    harms = _attacks(scored, group)
+    findings = [_interval(best), _not_decided(rivals, group), harms, *_grammars(pairs), _floor(scored, group), apart]
     return Headline(title, tuple(filter(None, findings)))
+
+
+def overview(groups: Sequence[Group]) -> Headline:
+    """What several suites say together: who leads where, and where nobody does."""
+    leads: Counter[str] = Counter()
+    undecided = alone = 0
+    for group in groups:
+        scored = [run for run in group.ranked if run.summary.accuracy is not None]
+        if len({run.title for run in scored}) < 2:
+            alone += 1
+        elif any(rival.title != scored[0].title for rival in _rivals(scored)):
+            undecided += 1
+        else:
+            leads[scored[0].title] += 1
+    parts = [f"{name} leads on {count}" for name, count in leads.most_common(3)]
+    others = leads.total() - sum(count for _, count in leads.most_common(3))
+    parts += [f"others lead on {others}"] if others else []
+    parts += [f"{undecided} not decided"] if undecided else []
+    parts += [f"{alone} without a second model"] if alone else []
+    return Headline(f"{counted(len(groups), 'suite')}: {', '.join(parts)}.", ())
 
 
 def _rivals(scored: Sequence[RunView]) -> list[RunView]:
@@ -65,11 +86,26 @@ def _interval(best: RunView) -> str:
     return f"{percent(accuracy)} accuracy, {level} interval {between}: {n} cannot tell closer than that."
 
 
-def _not_decided(rivals: Sequence[RunView]) -> str:
+def _listed(runs: Sequence[RunView], group: Group) -> str:
+    names = "; ".join(group.names[run.id] for run in runs[:3])
+    return names + (f"; and {len(runs) - 3} more" if len(runs) > 3 else "")
+
+
+def _not_decided(rivals: Sequence[RunView], group: Group) -> str:
     if not rivals:
         return ""
-    names = "; ".join(_name(run) for run in rivals[:3]) + (f"; and {len(rivals) - 3} more" if len(rivals) > 3 else "")
+    names = _listed(rivals, group)
     return f"Its interval overlaps with that of {names}. A paired comparison or more samples may decide it."
+
+
+def _attacks(scored: Sequence[RunView], group: Group) -> str:
+    """The most harmful run first: a ranking by tasks done alone would hide it."""
+    part = "attack_success"
+    harmed = [(found.mean, run) for run in scored if (found := run.summary.parts.get(part)) and found.mean > 0]
+    if not harmed:
+        return ""
+    worst, run = max(harmed, key=lambda one: one[0])
+    return f"Attacked, {group.names[run.id]} does what the attacker wants in {percent(worst)} of attempts: a harm."
 
 
 def _grammars(pairs: Sequence[Pair]) -> list[str]:
@@ -82,7 +118,7 @@ def _grammar(pair: Pair) -> str:
     before, after = pair.before.summary, pair.after.summary
     if (before.protocol, after.protocol) != ("prompted", "constrained"):
         return ""
-    change = f"from {pair.both + pair.lost} to {pair.both + pair.gained} exact of {pair.n} wanted calls"
+    change = f"from {pair.both + pair.lost} to {pair.both + pair.gained} {pair.counted_as}"
     if pair.mostly_format:
         return f"The grammar alone moves {pair.before.title} {change}: most of its loss is format."
     if pair.gained + pair.lost == 0:
@@ -92,13 +128,21 @@ def _grammar(pair: Pair) -> str:
     return f"The grammar moves {pair.before.title} {change}; the larger part of its loss stays."
 
 
-def _floor(scored: Sequence[RunView]) -> str:
+def _floor(scored: Sequence[RunView], group: Group) -> str:
     below = [
-        run
+        (run, floor)
         for run in scored
-        if (floor := never_calls(run)) and run.summary.accuracy is not None and run.summary.accuracy <= floor
+        if (floor := floor_of(run)) and floor.share and (run.summary.accuracy or 0.0) <= floor.share
     ]
     if not below:
         return ""
-    names = "; ".join(_name(run) for run in below[:3]) + (f"; and {len(below) - 3} more" if len(below) > 3 else "")
-    return f"No better than never calling a tool at all: {names}."
+    name = {"never calls a tool": "never calling a tool at all", "guesses": "guessing"}[below[0][1].name]
+    return f"No better than {name}: {_listed([run for run, _ in below], group)}."
+
+
+def _apart(group: Group) -> str:
+    unfit = [run for run in group.apart if run.summary.of_run is None]
+    if not unfit:
+        return ""
+    more = f" Nor {_listed(unfit[1:], group)}." if unfit[1:] else ""
+    return f"Not ranked: {group.names[unfit[0].id]}: {group.why_apart(unfit[0])}.{more}"

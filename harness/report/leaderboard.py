@@ -5,9 +5,9 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +16,15 @@ from markupsafe import Markup
 
 from harness.errors import DataError
 from harness.records import PROTOCOLS
-from harness.report.breakdown import MISSES, Bar, HeatMap, Segment, heat_map, miss_bars, pair_segments
-from harness.report.columns import COLUMNS
+from harness.report.breakdown import MISSES
+from harness.report.columns import definitions
 from harness.report.embed import Embedded, embed
-from harness.report.formats import counted, percent, seconds, usd
-from harness.report.headline import Headline, headline
-from harness.report.pairs import Pair, pair_up
-from harness.report.rows import Row, suite_label, table_rows
-from harness.report.scatter import Scatter, scatter
+from harness.report.formats import counted, percent
+from harness.report.group import groups_of
+from harness.report.headline import Headline, overview
+from harness.report.section import Section, section
 from harness.report.text import visible
-from harness.report.view import RunView, latest, suites
+from harness.report.view import RunView
 
 __all__ = ["build_leaderboard", "write_leaderboard"]
 
@@ -36,33 +35,12 @@ _JS: Final = (
     "tip.js",
     "table.js",
     "explorer_list.js",
+    "explorer_target.js",
+    "explorer_steps.js",
     "explorer_detail.js",
     "explorer.js",
     "main.js",
 )
-_SIZES: Final = (("wide", 620.0, 400.0), ("narrow", 336.0, 340.0))
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """One scatter plot at each width, with what its text needs."""
-
-    key: str
-    title: str
-    lead: str
-    plots: tuple[tuple[str, Scatter], ...]
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """What the page says about one suite."""
-
-    title: str
-    pairs: tuple[tuple[Pair, tuple[Segment, ...]], ...]
-    figures: tuple[_Figure, ...]
-    bars: tuple[Bar, ...]
-    heat: HeatMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +49,16 @@ class _Page:
 
     head: Headline
     strap: str
-    rows: tuple[Row, ...]
-    sections: tuple[_Section, ...]
+    sections: tuple[Section, ...]
     data: Embedded
     protocols: tuple[str, ...]
     n_older: int
+    definitions: tuple[tuple[str, str, str], ...]
+
+    @property
+    def many(self) -> bool:
+        """Whether there is more than one suite."""
+        return len(self.sections) > 1
 
 
 def build_leaderboard(runs: Sequence[RunView]) -> str:
@@ -83,17 +66,16 @@ def build_leaderboard(runs: Sequence[RunView]) -> str:
 
     Of each model × protocol × suite the latest run counts; older ones are rows that the reader can unfold.
     """
-    current, older = latest(runs)
-    groups = suites(current)
-    sections = [_section(group) for group in groups]
+    groups = groups_of(runs)
+    sections = tuple(section(group) for group in groups)
     page = _Page(
-        head=headline(groups[0], [pair for pair, _ in sections[0].pairs]) if groups else _nothing(),
-        strap=_strap(groups),
-        rows=tuple(table_rows(groups, older)),
-        sections=tuple(sections),
-        data=embed([run for group in groups for run in group]),
+        head=_nothing() if not groups else sections[0].head if len(groups) == 1 else overview(groups),
+        strap=_strap(sections),
+        sections=sections,
+        data=embed(groups),
         protocols=tuple(name for name in PROTOCOLS if any(run.summary.protocol == name for run in runs)),
-        n_older=len(older),
+        n_older=sum(len(group.older) for group in groups),
+        definitions=tuple(definitions(groups)),
     )
     return _render(page)
 
@@ -128,43 +110,14 @@ def _nothing() -> Headline:
     )
 
 
-def _strap(groups: Sequence[Sequence[RunView]]) -> str:
-    if not groups:
+def _strap(sections: Sequence[Section]) -> str:
+    if not sections:
         return ""
-    first = groups[0]
-    runs = [run for group in groups for run in group]
+    runs = [run for one in sections for run in one.group.current]
     newest = max(run.summary.started_at for run in runs)[:10]
     models = len({run.summary.model for run in runs})
-    apart = f" · {len(groups) - 1} more suites or subsets ranked apart" if len(groups) > 1 else ""
-    return f"{suite_label(first[0])} · {counted(models, 'model')} · {counted(len(runs), 'run')} · {newest}{apart}"
-
-
-def _e2e(run: RunView) -> float | None:
-    return run.summary.e2e_s.p50 if run.summary.e2e_s else None
-
-
-def _cost(run: RunView) -> float | None:
-    cost = run.summary.cost_usd_per_sample
-    return None if cost is None else cost * 1000
-
-
-def _section(group: Sequence[RunView]) -> _Section:
-    drawn = [
-        ("latency", "Accuracy against latency", "Median end-to-end time of a call", _e2e, seconds),
-        ("cost", "Accuracy against cost", "US dollars per 1,000 calls", _cost, usd),
-    ]
-    figures = []
-    for key, title, axis, price, text in drawn:
-        plots = [(size, scatter(group, price, text, axis, width, height)) for size, width, height in _SIZES]
-        found = tuple((size, plot) for size, plot in plots if plot is not None)
-        figures.append(_Figure(key, title, axis, found, found[0][1].left_out if found else ()))
-    return _Section(
-        title=suite_label(group[0]),
-        pairs=tuple((pair, pair_segments(pair)) for pair in pair_up(group)),
-        figures=tuple(figures),
-        bars=tuple(miss_bars(group)),
-        heat=heat_map(group),
-    )
+    first = sections[0].group.title if len(sections) == 1 else counted(len(sections), "suite")
+    return f"{first} · {counted(models, 'model')} · {counted(len(runs), 'run')} · {newest}"
 
 
 def _static(names: Sequence[str]) -> str:
@@ -177,8 +130,12 @@ def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _render(page: _Page) -> str:
-    """The page through its template; the script runs by its hash alone, so nothing injected could."""
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -187,12 +144,16 @@ def _render(page: _Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "counted": counted}
+    environment.filters |= {"percent": percent, "counted": counted, "capital": _capital}
+    return environment
+
+
+def _render(page: _Page) -> str:
+    """The page through its template; the script runs by its hash alone, so nothing injected could."""
+    environment = _environment()
     script = f'(() => {{\n"use strict";\n{_static(_JS)}\n}})();'
     return environment.get_template("leaderboard.html.j2").render(
         page=page,
-        columns=COLUMNS,
-        column_groups=[(name, len(list(group))) for name, group in groupby(COLUMNS, lambda column: column.group)],
         misses=MISSES,
         css=Markup(_static(_CSS)),
         script=Markup(script),

@@ -4,11 +4,14 @@ Samples that want no call are told apart: a model that cannot write a call absta
 there would pass for success.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from harness.records import Protocol
-from harness.report.formats import counted
+from harness.measure import e2e_s, tpot_s, ttft_s
+from harness.records import Attempt, Protocol
+from harness.report.family import Family, family_of
+from harness.report.formats import change, counted
 from harness.report.view import RunView
 
 __all__ = ["Pair", "pair_up"]
@@ -28,8 +31,9 @@ class Pair:
 
     before: RunView
     after: RunView
+    family: Family
     n: int
-    """Samples scored in both runs that want a call."""
+    """Samples scored in both runs, of single calls those that want a call."""
     n_silent: int
     """Samples scored in both runs that want none."""
     silent_before: int
@@ -50,6 +54,14 @@ class Pair:
     """How much of it returns: 100 × mean gain over the samples that gained."""
     points_gone: float
     """What goes missing instead: 100 × mean loss over the samples that lost."""
+    price: str
+    """What the change costs in time, in words; empty where it was not measured."""
+
+    @property
+    def counted_as(self) -> str:
+        """What the counts count, as the end of a sentence."""
+        what = "wanted calls" if self.family.key == "calls" else self.family.units
+        return f"{self.family.won} of {self.n} {what}"
 
     @property
     def share_back(self) -> float | None:
@@ -77,7 +89,8 @@ class Pair:
     def meaning(self) -> str:
         """What the change says about the model, no more than the counts carry."""
         n = counted(self.n, "shared sample")
-        counts = f"{self.gained} samples became exact, {self.lost} ceased to be, of {n} that want a call."
+        wanted = " that want a call" if self.family.key == "calls" else ""
+        counts = f"{self.gained} samples were won, {self.lost} lost, of {n}{wanted}."
         if self.n_silent:
             kept = f"{self.silent_before} before, {self.silent_after} after"
             counts += f" Of {self.n_silent} that want none, it kept silent on {kept}."
@@ -106,12 +119,12 @@ def pair_up(runs: Sequence[RunView]) -> list[Pair]:
                 protocols = (before.summary.protocol, after.summary.protocol)
                 same = before.model_key == after.model_key and before.suite_key == after.suite_key
                 if same and protocols == (step_before, step_after):
-                    pair = _pair(before, after)
+                    pair = _pair(before, after, family_of(runs))
                     found += [pair] if pair is not None else []
     return found
 
 
-def _pair(before: RunView, after: RunView) -> Pair | None:
+def _pair(before: RunView, after: RunView, family: Family) -> Pair | None:
     first, second = before.sample_values(), after.sample_values()
     silent = {sample.id for sample in before.samples if sample.wants_call is False}
     shared = sorted(first.keys() & second.keys())
@@ -123,6 +136,7 @@ def _pair(before: RunView, after: RunView) -> Pair | None:
     return Pair(
         before=before,
         after=after,
+        family=family,
         n=n,
         n_silent=len(quiet),
         silent_before=sum(x == 1 for x, _ in quiet),
@@ -134,4 +148,27 @@ def _pair(before: RunView, after: RunView) -> Pair | None:
         points_lost=100 * sum(1 - x for x, _ in values) / n,
         points_back=100 * sum(max(0.0, y - x) for x, y in values) / n,
         points_gone=100 * sum(max(0.0, x - y) for x, y in values) / n,
+        price=_price(before, after),
     )
+
+
+_Figure = tuple[str, Callable[[Attempt], float | None]]
+_FIGURES: tuple[_Figure, ...] = (
+    ("to the first token", lambda one: ttft_s(one.timing)),
+    ("per further token", lambda one: tpot_s(one.timing, one.usage)),
+)
+_REPLY: _Figure = ("for the whole reply", lambda one: e2e_s(one.timing))
+_TASK: _Figure = ("for the whole task", lambda one: e2e_s(one.timing))
+
+
+def _price(before: RunView, after: RunView) -> str:
+    """Medians of the differences in time, attempt by attempt; empty where no attempt has both."""
+    earlier = {attempt.key: attempt for attempt in before.attempts if attempt.reply is not None}
+    both = [(earlier[one.key], one) for one in after.attempts if one.reply is not None and one.key in earlier]
+    found = []
+    for words, figure in (*_FIGURES, _TASK if before.summary.task_s else _REPLY):
+        times = [(figure(x), figure(y)) for x, y in both]
+        known = [y - x for x, y in times if x is not None and y is not None]
+        if known:
+            found.append(f"{change(median(known))} {words}")
+    return ", ".join(found)

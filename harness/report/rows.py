@@ -1,18 +1,20 @@
 """The rows of the table, with everything that a row says computed beforehand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
 from harness.records import Protocol
 from harness.records.summary import Interval
-from harness.report.columns import COLUMNS, Cell, config_text
-from harness.report.formats import counted, memory, share_text
+from harness.report.columns import Cell, Column, config_text
+from harness.report.family import Floor, floor_of
+from harness.report.formats import counted, memory, percent, seconds, share_text, usd
+from harness.report.group import Group, suite_label
 from harness.report.ranks import Rank, ranks
 from harness.report.view import RunView
 
-__all__ = ["Row", "conditions", "never_calls", "suite_label", "table_rows", "warnings"]
+__all__ = ["Row", "conditions", "table_rows", "warnings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,19 @@ class Row:
     id: str
     title: str
     protocol: Protocol
-    suite: str
     cells: tuple[tuple[str, Cell], ...]
     """By column key, in the order of the columns."""
     interval: Interval | None
     rank: Rank | None
     rank_note: str
     accuracy: float | None
-    floor: float | None
-    """Accuracy of a model that never calls a tool, on the same samples; None where it is not known."""
+    floor: Floor | None
     conditions: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    apart: str
+    """Why it is not ranked though it is no older run; empty if it is ranked."""
+    first_apart: bool
+    """Whether it is the first of those that are not ranked."""
     older: bool
 
     @property
@@ -46,25 +50,8 @@ class Row:
         if self.interval is None:
             return "without an interval"
         level = f"{self.interval.level * 100:g} % interval {self.interval_text} ({self.interval.method})"
-        floor = "" if self.floor is None else f"; a model that never calls: {self.floor * 100:.0f} %"
+        floor = "" if self.floor is None else f"; {self.floor.text}"
         return level + floor
-
-
-def suite_label(run: RunView) -> str:
-    """Name of the suite with its size, which tells a subset from the whole."""
-    return f"{run.summary.suite}, {counted(run.summary.n_planned // max(1, run.summary.trials), 'sample')}"
-
-
-def never_calls(run: RunView) -> float | None:
-    """Accuracy that a model would have on this run's scored samples by never calling a tool.
-
-    None without samples, or if the suite is not one of single calls.
-    """
-    scored = run.sample_values()
-    wants = [sample.wants_call for sample in run.samples if sample.id in scored]
-    if not wants or None in wants:
-        return None
-    return wants.count(False) / len(wants)
 
 
 def warnings(run: RunView) -> tuple[str, ...]:
@@ -74,9 +61,9 @@ def warnings(run: RunView) -> tuple[str, ...]:
     if not summary.complete:
         found.append(f"Unfinished: {summary.n_not_run:,} of {counted(summary.n_planned, 'attempt')} have no outcome.")
     found += [*summary.warnings, *run.manifest.warnings]
-    floor = never_calls(run)
-    if floor and summary.accuracy is not None and summary.accuracy <= floor:
-        found.append(f"No better than never calling a tool: {floor * 100:.0f} % of these samples want no call.")
+    floor = floor_of(run)
+    if floor and floor.share and summary.accuracy is not None and summary.accuracy <= floor.share:
+        found.append(floor.warning)
     if summary.n_failed:
         found.append(f"{counted(summary.n_failed, 'attempt')} lost to the infrastructure, not scored.")
     return tuple(dict.fromkeys(found))
@@ -104,6 +91,7 @@ def conditions(run: RunView) -> tuple[tuple[str, str], ...]:
         ("Suite", f"{suite_label(run)}, sha256 {run.summary.suite_hash[:12]}"),
         ("Trials and seed", f"{run.summary.trials} trial(s) per sample, seed {manifest.seed}"),
         ("Cost basis", run.summary.cost_basis),
+        ("Judged by", _judge(run)),
         ("Licence", config_text(manifest.config, "model", "licence_url")),
         ("Started", f"{run.summary.started_at}, {counted(manifest.sittings, 'sitting')}, {manifest.wall_s:,.0f} s"),
         ("Harness", f"{manifest.harness_version}, commit {commit or 'not recorded'}"),
@@ -142,41 +130,63 @@ def _weights(run: RunView) -> str | None:
     return f"{size}{parameters}, {weights.source or 'source not recorded'}, sha256 {weights.sha256[:12]}"
 
 
-def table_rows(groups: Sequence[Sequence[RunView]], older: Sequence[RunView]) -> list[Row]:
-    """One row a run, suite after suite, the best first; older runs stand last and have no rank."""
-    found = []
-    for group in groups:
-        places = ranks([run.summary.accuracy_interval for run in group])
-        for run, place in zip(group, places, strict=True):
-            found.append(_row(run, place, _rank_note(place, group), older=False))
-    return found + [_row(run, None, "An older run: not ranked.", older=True) for run in older]
+def _judge(run: RunView) -> str | None:
+    """Which model judged, how often, for how long, at what price, and how sure of itself."""
+    found = run.summary.judging
+    if found is None:
+        return None
+    models = sorted({score.judge.model for score in run.scores if score.judge is not None})
+    words = [*models, counted(found.calls, "call"), f"{seconds(found.seconds)} in all"]
+    words.append("price unknown" if found.cost_usd is None else usd(found.cost_usd))
+    if found.agreement is not None:
+        share = percent(found.agreement.frac)
+        words.append(f"same verdict in both orders {share} of {counted(found.agreement.of, 'time')}")
+    if found.human is not None:
+        kappa = "" if found.human.kappa is None else f", kappa {found.human.kappa:.2f}"
+        words.append(f"as people on {percent(found.human.same)} of {found.human.n} labelled answers{kappa}")
+    return ", ".join(words)
 
 
-def _rank_note(rank: Rank | None, group: Sequence[RunView]) -> str:
+def table_rows(group: Group, columns: Sequence[Column]) -> list[Row]:
+    """One row a run: the best first, then those that are not ranked, older ones last."""
+    places = ranks([run.summary.accuracy_interval for run in group.ranked])
+    found = [
+        _row(run, place, _rank_note(place, group), columns) for run, place in zip(group.ranked, places, strict=True)
+    ]
+    for place_apart, run in enumerate(group.apart):
+        why = f"Not ranked: {group.why_apart(run)}."
+        found.append(replace(_row(run, None, why, columns), apart=why, first_apart=place_apart == 0))
+    older = [_row(run, None, "An older run: not ranked.", columns) for run in group.older]
+    return found + [replace(row, older=True) for row in older]
+
+
+def _rank_note(rank: Rank | None, group: Group) -> str:
     if rank is None:
         return "No interval, so no rank."
     if rank.decided:
-        return f"Interval apart from all {len(group) - 1} others of this suite." if len(group) > 1 else "The only run."
-    names = [f"{group[index].title} {group[index].summary.protocol}" for index in rank.rivals]
+        others = len(group.ranked) - 1
+        return f"Interval apart from all {others} others of this suite." if others else "The only run."
+    names = [group.names[group.ranked[index].id] for index in rank.rivals]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Not decided: the interval overlaps with {', '.join(names[:3])}{more}."
+    return f"Not decided: the interval overlaps with {'; '.join(names[:3])}{more}."
 
 
-def _row(run: RunView, rank: Rank | None, note: str, *, older: bool) -> Row:
-    cells = {column.key: column.cell(run) for column in COLUMNS}
+def _row(run: RunView, rank: Rank | None, note: str, columns: Sequence[Column]) -> Row:
+    cells = {column.key: column.cell(run) for column in columns}
     cells["rank"] = Cell(None, reason=note) if rank is None else Cell((rank.best + rank.worst) / 2, rank.text)
     return Row(
         id=run.id,
         title=run.title,
         protocol=run.summary.protocol,
-        suite=suite_label(run),
         cells=tuple(cells.items()),
         interval=run.summary.accuracy_interval,
         rank=rank,
         rank_note=note,
         accuracy=run.summary.accuracy,
-        floor=never_calls(run),
+        floor=floor_of(run),
         conditions=conditions(run),
         warnings=warnings(run),
-        older=older,
+        apart="",
+        first_apart=False,
+        older=False,
     )

@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import ceil, floor, log10
 
 from harness.records import Protocol
+from harness.report.family import Floor, floor_of
 from harness.report.labels import Box, Label, place_labels
-from harness.report.rows import never_calls
 from harness.report.view import RunView
 
 __all__ = ["Mark", "Scatter", "pareto", "scatter"]
@@ -65,7 +65,9 @@ class Scatter:
     y_ticks: tuple[tuple[float, str], ...]
     x_title: str
     floor: float | None
-    """y of what a model would score that never calls a tool; None where the runs do not agree on it."""
+    """y of what a model would score that understands nothing; None where the runs do not agree on it."""
+    floor_name: str
+    """What such a model does."""
     floor_left: bool
     """Whether its name stands at the left end, because the right one is taken."""
     front: str
@@ -102,7 +104,8 @@ def scatter(
     if not known:
         return None
     scale = _scale(known, Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM))
-    never = _floor([run for run, _ in known], scale)
+    floor = _floor([run for run, _ in known])
+    never = scale.y(floor.share) if floor else None
     bare = _marks(known, scale, text)
     steps = _steps([mark for mark in bare if mark.front], scale.frame)
     note = _note(bare, scale.frame, never)
@@ -117,6 +120,7 @@ def scatter(
         y_ticks=tuple((scale.y(share / 100), str(share)) for share in range(0, round(scale.top * 100) + 1, 20)),
         x_title=x_title,
         floor=never,
+        floor_name=floor.name if floor else "",
         floor_left=note is not None and note.left == scale.frame.left,
         front=" ".join(f"{x:.1f},{y:.1f}" for x, y in steps),
         links=_links([run for run, _ in known], marks),
@@ -135,10 +139,10 @@ def _scale(known: Sequence[tuple[RunView, float]], frame: Box) -> _Scale:
     return _Scale(frame, low / widen, high * widen, min(1.0, max(0.4, ceil(max(tops) * 5 - 1e-9) / 5)))
 
 
-def _floor(runs: Sequence[RunView], scale: _Scale) -> float | None:
-    floors = {never_calls(run) for run in runs}
-    share = floors.pop() if len(floors) == 1 else None
-    return scale.y(share) if share else None
+def _floor(runs: Sequence[RunView]) -> Floor | None:
+    floors = {floor_of(run) for run in runs}
+    floor = floors.pop() if len(floors) == 1 else None
+    return floor if floor and floor.share else None
 
 
 def _ticks(low: float, high: float) -> list[float]:

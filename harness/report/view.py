@@ -77,27 +77,41 @@ class RunView:
 def latest(runs: Iterable[RunView]) -> tuple[list[RunView], list[RunView]]:
     """Two lists: of each model × protocol × suite the run that counts, and the ones it replaces.
 
-    A complete run counts before an unfinished one, then the later before the earlier.
+    A complete run counts before an unfinished one, then the later before the earlier. A re-run of another run's misses
+    replaces nothing but an earlier one of the same run, and is replaced with it.
     """
     groups: dict[tuple[object, ...], list[RunView]] = defaultdict(list)
     for run in runs:
-        groups[(run.suite_key, run.model_key, run.summary.protocol)].append(run)
+        of_run = run.summary.of_run
+        suite = run.suite_key if of_run is None else None
+        groups[(suite, of_run, run.model_key, run.summary.protocol)].append(run)
     current: list[RunView] = []
     older: list[RunView] = []
     for group in groups.values():
         group.sort(key=lambda run: (run.summary.complete, run.summary.started_at, run.id), reverse=True)
         current.append(group[0])
         older.extend(group[1:])
-    return current, older
+    replaced = {run.id for run in older}
+    older += [run for run in current if run.summary.of_run in replaced]
+    return [run for run in current if run.summary.of_run not in replaced], older
 
 
 def suites(runs: Sequence[RunView]) -> list[list[RunView]]:
-    """The runs grouped by what may be compared: the suite with most samples first, the best run of each first."""
+    """The runs grouped by what may be compared: the suite with most samples first, the best run of each first.
+
+    A re-run of misses stands with the run that it belongs to, if that is among them.
+    """
     groups: dict[SuiteKey, list[RunView]] = defaultdict(list)
+    keys = {run.id: run.suite_key for run in runs}
     for run in runs:
-        groups[run.suite_key].append(run)
+        groups[keys.get(run.summary.of_run or "", run.suite_key)].append(run)
     for group in groups.values():
         group.sort(
-            key=lambda run: (-1.0 if run.summary.accuracy is None else run.summary.accuracy, run.id), reverse=True
+            key=lambda run: (
+                run.summary.of_run is None,
+                -1.0 if run.summary.accuracy is None else run.summary.accuracy,
+                run.id,
+            ),
+            reverse=True,
         )
     return sorted(groups.values(), key=lambda group: (-group[0].summary.n_planned, -len(group), group[0].suite_key))

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from harness.report import RunView, write_leaderboard
+from tests.support.report_families import agent_run, answer_run, code_run, every_family, instruct_run
 from tests.support.report_runs import four_runs, made_run
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -46,6 +47,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> str:
     return written(four_runs(), tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page with a suite of every kind."""
+    return written(every_family(), tmp_path_factory.mktemp("families"))
 
 
 def written(runs: list[RunView], folder: Path) -> str:
@@ -92,7 +99,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
 
 def column(page: Page, key: str) -> list[str]:
-    return page.locator(f"#board tbody:not([hidden]) tr:first-child .c-{key}").all_inner_texts()
+    return page.locator(f".board tbody:not([hidden]) tr:first-child .c-{key}").all_inner_texts()
 
 
 def test_page_opens_without_a_request_or_a_complaint(open_page: Open, board: str) -> None:
@@ -105,9 +112,24 @@ def test_page_opens_without_a_request_or_a_complaint(open_page: Open, board: str
     assert page.locator("h1").inner_text().startswith(("Highest: ", "Best: "))
 
 
+def test_page_of_every_family_opens_without_a_request_or_a_complaint(open_page: Open, families: str) -> None:
+    page, watch = open_page(families)
+
+    for option in page.locator("#run option").all():
+        page.select_option("#run", option.get_attribute("value") or "")
+        page.locator("#list").focus()
+        page.keyboard.press("ArrowDown")
+
+    assert watch == Watch()
+    assert page.locator("#run optgroup").count() == 7
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_body_never_scrolls_sideways(open_page: Open, board: str, scheme: Literal["light", "dark"]) -> None:
-    page, _ = open_page(board, scheme=scheme)
+@pytest.mark.parametrize("which", ["board", "families"])
+def test_body_never_scrolls_sideways(
+    open_page: Open, request: pytest.FixtureRequest, which: str, scheme: Literal["light", "dark"]
+) -> None:
+    page, _ = open_page(request.getfixturevalue(which), scheme=scheme)
     page.evaluate("document.querySelectorAll('.open').forEach((button) => button.click())")
     page.select_option("#beside", index=1)
 
@@ -156,7 +178,7 @@ def test_filters_hide_rows_and_survive_a_reload(open_page: Open, board: str) -> 
     assert column(page, "protocol") == ["constrained"]
     assert page.locator("#shown").inner_text() == "1 of 4 runs"
     page.fill("#find", "nothing has this name")
-    assert page.locator("#empty").is_visible()
+    assert page.locator(".empty").is_visible()
 
 
 def test_older_runs_show_on_request(open_page: Open, tmp_path: Path) -> None:
@@ -268,13 +290,15 @@ def test_hostile_reply_is_text(open_page: Open, tmp_path: Path) -> None:
 def test_page_works_without_scripts_for_table_and_pictures(open_page: Open, board: str) -> None:
     page, _ = open_page(board, scripts=False)
 
-    assert page.locator("#board tbody").count() == 4
+    assert page.locator(".board tbody").count() == 4
     assert page.locator("svg.plot.wide").first.is_visible()
     assert page.locator("tr.more").first.is_visible()
     assert page.locator("#samples").is_hidden()
 
 
-def test_every_text_has_contrast_in_both_themes(open_page: Open, board: str) -> None:
+@pytest.mark.parametrize("which", ["board", "families"])
+def test_every_text_has_contrast_in_both_themes(open_page: Open, request: pytest.FixtureRequest, which: str) -> None:
+    address = request.getfixturevalue(which)
     script = """() => {
       const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
       const rgba = (css) => {
@@ -303,7 +327,7 @@ def test_every_text_has_contrast_in_both_themes(open_page: Open, board: str) -> 
     }"""
 
     for scheme in ("light", "dark"):
-        page, _ = open_page(board, scheme=scheme)
+        page, _ = open_page(address + (f"#run={agent_run().id}" if which == "families" else ""), scheme=scheme)
         page.locator(".open").nth(2).click()
 
         assert page.evaluate(script) == []
@@ -323,3 +347,91 @@ def test_page_without_runs_is_a_message(open_page: Open, tmp_path: Path) -> None
 
     assert page.locator("h1").inner_text() == "No finished run yet."
     assert watch == Watch()
+
+
+def test_index_leads_to_each_suite(open_page: Open, families: str) -> None:
+    page, _ = open_page(families)
+
+    links = page.locator(".index a")
+    targets = [link.get_attribute("href") or "" for link in links.all()]
+
+    assert len(targets) == 7
+    assert [page.locator(target).locator("h2").inner_text() for target in targets] == links.all_inner_texts()
+
+
+def test_sorting_keeps_unranked_runs_below_the_line(open_page: Open, families: str) -> None:
+    page, _ = open_page(families)
+    board = page.locator(".board", has=page.locator("[data-apart]"))
+
+    board.locator("th[data-key=accuracy] button").click()
+    board.locator("th[data-key=ttft_p50] button").click()
+
+    kinds = board.locator("tbody").evaluate_all(
+        "(rows) => rows.map((row) => ['data-older', 'data-apart', 'data-divide'].findIndex((n) => row.hasAttribute(n)))"
+    )
+    assert kinds == [-1, -1, -1, 2, 1, 1]
+    reasons = board.locator("tbody[data-apart] .why-apart").all_inner_texts()
+    assert any("chat template drops the tools" in reason for reason in reasons)
+
+
+def test_sort_of_a_later_table_survives_a_reload(open_page: Open, families: str) -> None:
+    page, _ = open_page(families)
+    second = page.locator(".board").nth(1)
+    second.locator("th[data-key=e2e_p50] button").click()
+    chosen = second.locator("tbody[data-run] .open").all_inner_texts()
+
+    page.reload()
+
+    assert second.locator("th[data-key=e2e_p50]").get_attribute("aria-sort") == "ascending"
+    assert second.locator("tbody[data-run] .open").all_inner_texts() == chosen
+
+
+def test_agent_is_shown_step_by_step(open_page: Open, families: str) -> None:
+    run = agent_run()
+    place = next(place for place, attempt in enumerate(run.attempts) if attempt.feedback_at is not None)
+    attempt = run.attempts[place]
+
+    page, _ = open_page(f"{families}#run={run.id}&sample={attempt.sample}&trial={attempt.trial or ''}")
+
+    detail = page.locator("#detail").inner_text()
+    assert page.locator(".step").count() == len(attempt.steps)
+    assert "timed out on purpose" in detail
+    assert "could not be read, and the model was told: expected a JSON list of calls" in detail
+    assert "The checker says what is wrong; one more try." in detail
+    assert "no such folder: archive" in detail
+    assert "step 1: reply" in (page.locator("#detail .times").get_attribute("aria-label") or "")
+
+
+def test_program_and_tests_stand_in_monospaced_blocks(open_page: Open, families: str) -> None:
+    run = code_run(skill=0.3)
+    place = next(place for place, score in enumerate(run.scores) if score.value == 1)
+
+    page, _ = open_page(f"{families}#run={run.id}&sample={run.samples[place].id}")
+
+    blocks = page.locator("#detail pre.code").all_inner_texts()
+    assert any(text.startswith("assert ") for text in blocks)
+    assert any("return sorted(values)" in text for text in blocks)
+    assert page.locator("#detail .verdict").inner_text().endswith("passes")
+
+
+def test_instructions_are_ticked_one_by_one(open_page: Open, families: str) -> None:
+    run = instruct_run()
+    score = next(score for score in run.scores if len(dict(score.extracted)["strict"]) == 3)  # type: ignore[arg-type]
+
+    page, _ = open_page(f"{families}#run={run.id}&sample={score.sample}")
+
+    signs = [text[0] for text in page.locator("#detail .followed li").all_inner_texts()]
+    strict = dict(score.extracted)["strict"]  # type: ignore[arg-type]
+    assert [sign == "✓" for sign in signs] == strict
+    assert page.locator("#detail .instructions li").count() == 3
+
+
+def test_accepted_answer_and_judge_are_shown(open_page: Open, families: str) -> None:
+    run = answer_run(skill=0.4)
+
+    page, _ = open_page(f"{families}#run={run.id}&sample=desk_3")
+
+    detail = page.locator("#detail").inner_text()
+    assert "Polite, says that it is late" in detail
+    assert "qwen2.5-7b-instruct" in detail
+    assert "verdict in" in detail

@@ -9,6 +9,15 @@ function setUpExplorer() {
     byId(id).replaceChildren(...entries.map(([value, label]) => el("option", { value }, label)));
   }
 
+  /** The runs, suite by suite where there are several. */
+  function fillRuns() {
+    const all = [...data.runs.values()];
+    const option = (run) => el("option", { value: run.id }, run.label);
+    const named = [...new Set(all.map((run) => run.suite))];
+    byId("run").replaceChildren(...(named.length < 2 ? all.map(option)
+      : named.map((suite) => el("optgroup", { label: suite }, ...all.filter((run) => run.suite === suite).map(option)))));
+  }
+
   function pick(next, { focus = false } = {}) {
     if (!rows.length) return;
     list.querySelector('[aria-selected="true"]')?.setAttribute("aria-selected", "false");
@@ -28,19 +37,23 @@ function setUpExplorer() {
   function show({ quiet = false } = {}) {
     if (!data.runs.has(state.get("run"))) state.set("run", data.runs.keys().next().value);
     const run = data.runs.get(state.get("run"));
-    fill("run", [...data.runs.values()].map((one) => [one.id, one.label]));
-    fill("beside", [["", "no other run"], ...[...data.runs.values()].filter((one) => one !== run).map((one) => [one.id, one.label])]);
+    fillRuns();
+    if (data.runs.get(state.get("beside"))?.suite !== run.suite) state.delete("beside");
+    fill("beside", [["", "no other run"], ...[...data.runs.values()].filter((one) => one !== run && one.suite === run.suite).map((one) => [one.id, one.label])]);
     fill("category", [["", "all"], ...[...new Set(run.rows.map((row) => row.sample.category))].map((name) => [name, name])]);
+    const lost = new Set(run.rows.map((row) => row.miss));
+    for (const option of byId("miss").options) option.hidden = option.value !== "" && !lost.has(option.value);
+    byId("result").querySelector('[value="exact"]').textContent = run.won;
     if (["exact", "unscored"].includes(state.get("miss"))) { state.set("result", state.get("miss")); state.delete("miss"); }
     if (state.get("beside") === run.id) state.delete("beside");
     byId("result").querySelector('[value="differs"]').hidden = !data.runs.has(state.get("beside"));
     for (const id of fields) byId(id).value = state.get(id) ?? "";
     rows = choose(data);
-    drawList(rows, data.runs.get(state.get("beside")), (next) => pick(next, { focus: true }));
-    byId("sample-count").textContent = `${rows.length} of ${run.rows.length} samples`;
+    drawList(rows, run, data.runs.get(state.get("beside")), (next) => pick(next, { focus: true }));
+    byId("sample-count").textContent = `${rows.length} of ${run.rows.length} attempts`;
     if (!rows.length) {
       list.removeAttribute("aria-activedescendant");
-      byId("detail").replaceChildren(el("p", { class: "note" }, "No sample matches these filters."));
+      byId("detail").replaceChildren(el("p", { class: "note" }, "No attempt matches these filters."));
       return;
     }
     const trial = Number(state.get("trial") ?? 0);

@@ -1,51 +1,50 @@
-const block = (title, ...children) => el("div", { class: "block" }, el("h4", {}, title), ...children);
-const runBlock = (title, ...children) => el("div", { class: "block" }, el("h4", { class: "run" }, title), ...children);
-const pre = (text, label) => el("pre", { tabindex: "0", role: "region", "aria-label": label }, ...marked(text));
-const ms = (value) => (value >= 1000 ? `${(value / 1000).toPrecision(3)} s` : `${value.toPrecision(3)} ms`);
-
-function parsed(text) {
-  try { return JSON.parse(text); } catch { return undefined; }
-}
-
-function pretty(text) {
-  const value = parsed(text);
-  return value === undefined ? text : JSON.stringify(value, null, 2);
-}
-
-function callCard(name, argumentsOf) {
-  const list = el("dl");
-  for (const [key, ...value] of argumentsOf) list.append(el("dt", {}, ...marked(key)), el("dd", {}, ...value));
-  return el("div", { class: "call" }, el("b", {}, ...marked(name)), list.children.length ? list : " ()");
-}
-
-function targetBlock(sample, text) {
-  if (sample.missing) return block("Target", el("p", { class: "note" }, "The sample is not in the run folder."));
-  if (sample.expect === "no_call") return block("Target", el("p", {}, "No call: none of the tools helps here."));
-  if (sample.expect === "any_call") return block("Target", el("p", {}, "At least one call, whichever it is."));
-  const cards = (sample.calls ?? []).map((index) => {
-    const call = parsed(text(index));
-    if (!call) return pre(text(index), "Accepted call");
-    return callCard(call.name, Object.entries(call.arguments).map(([key, values]) => {
-      const shown = marked(values.map((value) => JSON.stringify(value)).join("  or  ") || "any value");
-      return [key, ...shown, ...(call.optional.includes(key) ? [el("i", {}, "  (may be left out)")] : [])];
-    }));
-  });
-  return block(cards.length > 1 ? `Target: ${cards.length} calls, in any order` : "Target", ...cards);
-}
-
+/** What the scorer read out of the reply: calls, a program, an answer, or whatever it notes. */
 function gotBlock(row, text) {
+  const kind = row.sample.kind;
+  const title = kind === "code" ? "Program read" : kind === "text" ? "Answer read" : kind ? "Read out of it" : "Calls read";
+  if (row.none) return block(title, el("p", {}, "None."));
   if (row.got == null) return null;
   const value = parsed(text(row.got));
+  if (typeof value === "string") return block(title, pre(value, title, kind === "code" ? "code" : ""));
+  if (kind === "instructions" && value && typeof value === "object") return block("Instructions", followed(value, row.sample));
   const calls = Array.isArray(value) ? value : [value];
   const isCall = (call) => call && typeof call.name === "string" && call.arguments && typeof call.arguments === "object";
-  if (Array.isArray(value) && !value.length) return block("Calls read", el("p", {}, "None."));
-  if (value === undefined || !calls.every(isCall)) return block("Calls read", pre(pretty(text(row.got)), "Calls read"));
-  return block("Calls read", ...calls.map((call) => callCard(call.name,
-    Object.entries(call.arguments).map(([key, argument]) => [key, ...marked(JSON.stringify(argument))]))));
+  if (value === undefined || !calls.every(isCall)) return block(title, pre(pretty(text(row.got)), title));
+  return block(title, ...calls.map(callWith));
+}
+
+/** Verdict by instruction, in the order of the target: to the letter, and with leniency. */
+function followed(value, sample) {
+  const names = (sample.instructions ?? []).map(([name]) => name.split(":").pop().replaceAll("_", " "));
+  if (!Array.isArray(value.strict) || value.strict.length !== names.length) return pre(JSON.stringify(value, null, 2), "Read out of it");
+  return el("ul", { class: "followed" }, ...names.map((name, place) => {
+    const strict = value.strict[place], loose = value.loose?.[place];
+    const kind = strict ? "exact" : loose ? "part" : "missed";
+    return el("li", { class: `v-${kind}` }, `${SIGNS[kind]} `, el("span", {}, ...marked(name)), !strict && loose ? " only with leniency" : "");
+  }));
+}
+
+function judgeBlock(judge) {
+  if (!judge) return null;
+  const facts = [judge.model, `${judge.calls} call${judge.calls === 1 ? "" : "s"}`, ms(judge.s * 1000), judge.usd != null && `$${judge.usd.toPrecision(3)}`,
+    judge.prompt != null && `${judge.prompt} prompt tokens`, judge.output != null && `${judge.output} output tokens`,
+    judge.agreed != null && (judge.agreed ? "same verdict in both orders" : "another verdict in the other order")].filter(Boolean);
+  return block("Judged by", el("p", { class: "facts" }, ...facts.map((fact) => el("span", { class: fact.startsWith("another") ? "v-part" : "" }, ...marked(fact)))));
+}
+
+/** Parts and counts of the score as small bars. */
+function partsOf(row) {
+  const entries = [...Object.entries(row.parts ?? {}).filter(([name]) => !row.counts?.[name]).map(([name, value]) => [name, value, `${Math.round(value * 100)} %`]),
+    ...Object.entries(row.counts ?? {}).filter(([name]) => !/^(strict|loose):/.test(name)).map(([name, [passed, of]]) => [name, of ? passed / of : 0, `${passed} of ${of}`])];
+  if (!entries.length) return null;
+  return el("dl", { class: "score-parts" }, ...entries.flatMap(([name, share, words]) => [
+    el("dt", { class: name === "attack_success" ? "lower" : "" }, ...marked(name.replaceAll("_", " ")), name === "attack_success" ? " ↓" : null),
+    el("dd", { class: name === "attack_success" ? "lower" : "" }, el("svg", { width: 64, height: 8, "aria-hidden": "true" }, el("rect", { class: "track", width: 64, height: 8 }), el("rect", { class: "fill", width: 64 * share, height: 8 })), words)]));
 }
 
 /** When the marks of an attempt came, on a scale that all attempts shown share. */
 function timesBlock(row, longest) {
+  if (row.steps) return stepTimes(row, longest);
   const at = row.timing ?? {};
   const end = at.end ?? at.last ?? at.first;
   if (end == null) return null;
@@ -69,31 +68,28 @@ function answerCard(run, row, text, longest) {
   const facts = [tokens.prompt != null && `${tokens.prompt} prompt tokens${tokens.cached ? ` (${tokens.cached} cached)` : ""}`,
     tokens.output != null && `${tokens.output} output tokens`, tokens.by === "chunks" && "counted by stream events", row.finish && `finish: ${row.finish}`,
     row.tries && `${row.tries} tries`, row.usd != null && `$${row.usd.toPrecision(3)}`].filter(Boolean);
-  const parts = Object.entries(row.parts ?? {}).map(([name, value]) => `${name} ${Math.round(value * 100)} %`).join(" · ");
   const raw = (row.tools ?? []).map((index) => pretty(text(index))).join("\n");
   const verdict = verdictOf(row);
   return el("article", { class: "card" },
-    runBlock(run.label, el("p", { class: `verdict v-${verdict}` }, `${SIGNS[verdict]} ${verdictText(row)}`),
-      row.why == null ? null : el("p", { class: "why" }, ...marked(text(row.why))), parts ? el("p", { class: "note" }, parts) : null),
+    runBlock(run.label, el("p", { class: `verdict v-${verdict}` }, `${SIGNS[verdict]} ${verdictText(row, run)}`),
+      row.why == null ? null : el("p", { class: "why" }, ...marked(text(row.why))),
+      row.repaired == null ? null : el("p", { class: "why v-part" }, `After JSON repair it would be worth ${row.repaired}: format.`), partsOf(row)),
     row.failure == null ? null : block("Failure", el("p", { class: "why" }, ...marked(text(row.failure)))),
+    judgeBlock(row.judge),
     gotBlock(row, text),
+    row.steps ? timesBlock(row, longest) : null,
+    stepsBlock(row, text),
     row.thought == null ? null : block("Reasoning", pre(text(row.thought), "Reasoning")),
-    block("Reply, as it came", row.reply ? pre(text(row.reply), "Reply") : el("p", { class: "note" }, raw ? "No text." : "Nothing came back.")),
+    row.steps ? null : block("Reply, as it came", row.reply ? pre(text(row.reply), "Reply") : el("p", { class: "note" }, raw ? "No text." : "Nothing came back.")),
     raw ? block("Tool calls, as they came", pre(raw, "Tool calls")) : null,
-    timesBlock(row, longest),
+    row.steps ? null : timesBlock(row, longest),
     facts.length ? el("p", { class: "facts block" }, ...facts.map((fact) => el("span", {}, fact))) : null);
 }
 
 function questionCard(sample, text) {
-  const messages = (sample.messages ?? []).map((message) => el("div", { class: `message ${message.role}` },
-    el("span", { class: "label" }, message.name ? `${message.role} · ${message.name}` : message.role),
-    message.text == null ? null : el("pre", {}, ...marked(text(message.text))),
-    ...(message.calls ?? []).map((index) => pre(pretty(text(index)), "Call"))));
-  const tools = (sample.tools ?? []).map((tool) => el("details", { class: "tool" },
-    el("summary", {}, el("b", {}, ...marked(tool.name)), " ", el("span", {}, ...marked(text(tool.text) ?? ""))),
-    tool.parameters == null ? null : pre(pretty(text(tool.parameters)), "Parameters")));
-  return el("article", { class: "card" }, block("Prompt", ...messages),
-    block(`${tools.length} tool${tools.length === 1 ? "" : "s"} offered`, el("div", {}, ...tools)), targetBlock(sample, text));
+  const tools = toolsOf(sample.tools, text);
+  return el("article", { class: "card" }, block("Prompt", ...messagesOf(sample.messages, text)),
+    tools.length ? block(`${tools.length} tool${tools.length === 1 ? "" : "s"} offered`, el("div", {}, ...tools)) : null, targetBlock(sample, text));
 }
 
 function drawDetail(row, place, total, data, move) {

@@ -14,11 +14,12 @@ const verdictOf = (row) => (row?.v == null ? "unscored" : row.v === 1 ? "exact" 
 const SIGNS = { exact: "✓", missed: "✗", part: "◐", unscored: "–" };
 const missLabel = (miss) => [...byId("miss").options].find((option) => option.value === miss)?.textContent ?? miss;
 
-function verdictText(row) {
+function verdictText(row, run) {
   const verdict = verdictOf(row);
-  if (verdict === "exact") return "exact";
+  if (verdict === "exact") return run.won;
   if (verdict === "unscored") return "not scored";
-  return row.miss ? missLabel(row.miss) : `worth ${row.v}`;
+  const worth = verdict === "part" ? `worth ${Number(row.v.toPrecision(3))}` : "";
+  return [row.miss ? missLabel(row.miss) : "", worth].filter(Boolean).join(", ") || "worth 0";
 }
 
 /** The rows that the filters let through. */
@@ -27,7 +28,8 @@ function choose(data) {
   const other = data.runs.get(state.get("beside"));
   const [result, miss, category] = ["result", "miss", "category"].map((key) => state.get(key));
   const words = (state.get("text") ?? "").toLowerCase();
-  const texts = (row) => [row.reply, row.why, row.got, ...(row.sample.messages ?? []).map((message) => message.text)];
+  const texts = (row) => [row.reply, row.why, row.got, ...(row.sample.messages ?? []).map((message) => message.text),
+    ...(row.steps ?? []).flatMap((step) => [step.reply, ...(step.calls ?? []).flatMap((call) => [call.args, call.result])])];
   const fits = (row) => {
     const verdict = verdictOf(row);
     const worth = verdict === "part" ? "missed" : verdict;
@@ -41,14 +43,14 @@ function choose(data) {
   return run ? run.rows.filter(fits) : [];
 }
 
-function drawList(rows, other, onPick) {
+function drawList(rows, run, other, onPick) {
   const sign = (row) => el("span", { class: `v-${verdictOf(row)}` }, SIGNS[verdictOf(row)]);
   const options = rows.map((row, place) => {
     const marks = el("span", { class: "marks", "aria-hidden": "true" }, sign(row), other ? sign(other.byKey.get(row.key)) : null);
     const name = row.sample.id + (row.trial ? ` #${row.trial}` : "");
-    const beside = other ? ` | ${verdictText(other.byKey.get(row.key))}` : "";
+    const beside = other ? ` | ${verdictText(other.byKey.get(row.key), other)}` : "";
     const option = el("div", { class: "option", role: "option", id: `option-${place}`, "aria-selected": "false" }, marks,
-      el("span", { class: "id" }, name), el("span", { class: "sub" }, `${row.sample.category} · ${verdictText(row)}${beside}`));
+      el("span", { class: "id" }, name), el("span", { class: "sub" }, `${row.sample.category} · ${verdictText(row, run)}${beside}`));
     option.addEventListener("click", () => onPick(place));
     return option;
   });

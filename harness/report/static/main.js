@@ -13,8 +13,8 @@ function setUpTheme() {
 
 setUpTheme();
 setUpTips();
-if (byId("board")) {
-  setUpTable();
+if (byId("filters")) {
+  setUpTables();
   const show = setUpExplorer();
   const linked = state.has("run") || state.has("sample");
   show({ quiet: !linked });

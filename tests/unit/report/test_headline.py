@@ -1,6 +1,7 @@
 from harness.records import Protocol, Score
 from harness.records.summary import Interval
 from harness.report import RunView
+from harness.report.group import group_of
 from harness.report.headline import headline
 from harness.report.pairs import pair_up
 from harness.report.ranks import ranks
@@ -68,16 +69,16 @@ def test_title_counts_exact_calls_of_the_best_run() -> None:
     best = with_values(made_run(protocol="constrained"), [1.0] * 30 + [0.0] * 2)
     other = with_values(made_run(protocol="prompted"), [0.0] * 30 + [1.0] * 2)
 
-    found = headline([best, other], [])
+    found = headline(group_of([best, other]))
 
-    assert found.title == "Best: SmolLM2-135M-Instruct, constrained, exact on 30 of 32 calls."
+    assert found.title == "Best: SmolLM2-135M-Instruct, constrained: exact on 30 of 32 calls."
 
 
 def test_title_does_not_call_a_run_best_whose_interval_overlaps() -> None:
     one = with_values(made_run(protocol="constrained"), [1.0] * 5 + [0.0] * 5)
     two = with_values(made_run(protocol="prompted"), [1.0] * 4 + [0.0] * 6)
 
-    found = headline([one, two], [])
+    found = headline(group_of([one, two]))
 
     assert found.title.startswith("Highest: ")
     assert "not decided" in found.title
@@ -87,7 +88,7 @@ def test_title_does_not_call_a_run_best_whose_interval_overlaps() -> None:
 def test_partial_credit_is_not_told_as_a_count_of_exact_calls() -> None:
     run = with_values(made_run(), [0.5] * 10)
 
-    assert headline([run], []).title == "SmolLM2-135M-Instruct, prompted: 50\u202f% over 10 attempts."
+    assert headline(group_of([run])).title == "SmolLM2-135M-Instruct, prompted: 50\u202f% over 10 attempts."
 
 
 def test_grammar_that_returns_most_points_is_told_as_format() -> None:
@@ -98,7 +99,7 @@ def test_grammar_that_returns_most_points_is_told_as_format() -> None:
 
     assert pairs[0].sentence == "Of 90 points lost when prompted, 80 return under a grammar."
     told = "SmolLM2-135M-Instruct from 1 to 9 exact of 10 wanted calls: most of its loss is format."
-    assert f"The grammar alone moves {told}" in headline([after, before], pairs).findings
+    assert f"The grammar alone moves {told}" in headline(group_of([after, before]), pairs).findings
 
 
 def test_silence_where_no_call_is_wanted_is_not_taken_for_format() -> None:
@@ -152,7 +153,9 @@ def test_runs_of_other_models_or_suites_are_not_paired() -> None:
 def test_run_that_never_calling_would_equal_is_named() -> None:
     run = with_values(made_run(), [0.0] * 40)
 
-    assert any(finding.startswith("No better than never calling a tool") for finding in headline([run], []).findings)
+    assert any(
+        finding.startswith("No better than never calling a tool") for finding in headline(group_of([run])).findings
+    )
 
 
 def test_many_models_do_not_flood_the_head() -> None:
@@ -163,7 +166,7 @@ def test_many_models_do_not_flood_the_head() -> None:
         for protocol, value in ways
     ]
 
-    found = headline(runs, pair_up(runs)).findings
+    found = headline(group_of(runs), pair_up(runs)).findings
 
     assert sum("The grammar" in finding for finding in found) == 3
     assert "2 more models told of below." in found

@@ -3,6 +3,7 @@ from itertools import combinations
 from harness.report.breakdown import heat_map, miss_bars
 from harness.report.embed import embed
 from harness.report.formats import seconds
+from harness.report.group import group_of
 from harness.report.labels import Box, place_labels
 from harness.report.scatter import pareto, scatter
 from harness.report.text import clip, visible
@@ -82,7 +83,8 @@ def test_same_sample_of_two_suites_that_differs_is_kept_twice() -> None:
     one, two = made_run(n=1), made_run(n=1, suite_hash="0" * 64)
     changed = two.samples[0].model_copy(update={"messages": ()})
 
-    data = embed([one, RunView.of(two.manifest, two.summary, [changed], two.attempts, two.scores)])
+    other = RunView.of(two.manifest, two.summary, [changed], two.attempts, two.scores)
+    data = embed([group_of([one]), group_of([other])])
 
     assert data.json.count('"id":"simple_python_0"') == 2
 
@@ -90,7 +92,7 @@ def test_same_sample_of_two_suites_that_differs_is_kept_twice() -> None:
 def test_budget_cuts_the_longest_texts_first() -> None:
     run = made_run(n=4, change_reply=lambda text: text * 500 if "get_forecast" in text else text)
 
-    whole, cut = embed([run]), embed([run], budget=20_000)
+    whole, cut = embed([group_of([run])]), embed([group_of([run])], budget=20_000)
 
     assert whole.cut_to is None
     assert cut.cut_to is not None
