@@ -76,6 +76,12 @@ def total_usage(steps: Sequence[Step]) -> Usage:
     )
 
 
+def _total_usd(steps: Sequence[Step]) -> float | None:
+    """What the steps cost; None where that of one is not known, or there is none."""
+    known = [step.cost_usd for step in steps if step.cost_usd is not None]
+    return sum(known) if known and len(known) == len(steps) else None
+
+
 @dataclass(slots=True)
 class AgentTask:
     """One attempt at one task."""
@@ -106,7 +112,6 @@ class AgentTask:
                 ended = await self._try_again(world, len(target.turns)) or ended
             end_ns = time.perf_counter_ns() - began
         asking = self.asking
-        costs = [step.cost_usd for step in self._steps]
         return Attempt(
             sample=self.sample.id,
             model=asking.model.name,
@@ -117,7 +122,7 @@ class AgentTask:
             reply=self._steps[-1].reply if self._failure is None else None,
             timing=Timing(at=self._at, intended_ns=min(0, self.due_ns - began) if self.due_ns else 0, end_ns=end_ns),
             usage=total_usage(self._steps),
-            cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+            cost_usd=_total_usd(self._steps),
             failure=self._failure,
             tries=1,
             failed_tries=tuple(self._failed),
@@ -213,16 +218,18 @@ class AgentTask:
         disturb = self.asking.agent.disturb
         if disturb is not None and number == disturbed_call(self.sample):
             return ToolResult(call=call, content=_DONE_TO[disturb], error=True, disturbed=disturb, ran=False)
-        if all(tool.name != call.name for tool in self._tools):
-            known = ", ".join(tool.name for tool in self._tools)[:500]
-            outcome = Outcome(
-                f"there is no tool {call.name[:60]}; the tools are {known}", error=True, ran=False, took_ns=0
-            )
-        else:
-            outcome = await world.call(call)
+        outcome = await world.call(call) if self._may_run(world, call) else self._refused(call)
         most = self.asking.agent.max_result_chars
         content = outcome.content if len(outcome.content) <= most else outcome.content[:most] + " … (cut)"
         return ToolResult(call=call, content=content, error=outcome.error, ran=outcome.ran, took_ns=outcome.took_ns)
+
+    def _may_run(self, world: LiveWorld, call: ToolCall) -> bool:
+        return world.pool.runs_unoffered or any(tool.name == call.name for tool in self._tools)
+
+    def _refused(self, call: ToolCall) -> Outcome:
+        known = ", ".join(tool.name for tool in self._tools)[:500]
+        words = f"there is no tool {call.name[:60]}; the tools are {known}"
+        return Outcome(words, error=True, ran=False, took_ns=0)
 
 
 def _text(reply: Reply) -> str:
@@ -233,7 +240,9 @@ def _text(reply: Reply) -> str:
 
 def _said(text: str | None, calls: Sequence[ToolCall], native: bool) -> Message:
     """The model's reply as it goes into the history: in the form in which it was asked to reply."""
-    if native or not calls:
+    if not calls:
+        return Message(role="assistant", content=text or "")
+    if native:
         return Message(role="assistant", content=text, tool_calls=tuple(calls))
     return Message(role="assistant", tool_calls=tuple(calls))
 

@@ -1,19 +1,37 @@
 """The scorer of agents' tasks: the world, brought to where the attempt left it, says whether the task is done."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import orjson
+from pydantic import JsonValue
 
 from harness.config import AgentConfig
 from harness.environments.pool import LiveWorld, Worlds
-from harness.protocols import Case, LateScore, WorldVerdict
-from harness.records import AgentTarget, Attempt, MissClass, Sample, Score, Step, ToolCall, target_of
+from harness.protocols import Case, Environment, LateScore, WorldVerdict
+from harness.records import (
+    AgentTarget,
+    Attempt,
+    MissClass,
+    Reply,
+    Sample,
+    Score,
+    Step,
+    Timing,
+    ToolCall,
+    ToolResult,
+    target_of,
+)
+from harness.registry import load_plugin
 from harness.scorers.context import ScorerContext, workers
 
 __all__ = ["AgentScorer", "common_length", "plan_parts"]
+
+_SHOWN_CALLS = 50
+_SHOWN_BYTES = 300
 
 
 class AgentScorer:
@@ -39,7 +57,7 @@ class AgentScorer:
             name = target_of(sample, AgentTarget).environment
             if name not in pools:
                 pools[name] = await Worlds(name, self._data, self._agent.tool_timeout_s).__aenter__()
-            return await self._score(pools[name], sample, attempt)
+            return await self.judge(pools[name], sample, attempt)
 
         try:
             yield score
@@ -47,7 +65,8 @@ class AgentScorer:
             for pool in pools.values():
                 await pool.__aexit__(None, None, None)
 
-    async def _score(self, pool: Worlds, sample: Sample, attempt: Attempt) -> Score:
+    async def judge(self, pool: Worlds, sample: Sample, attempt: Attempt) -> Score:
+        """The verdict on an attempt, in a world of the pool. Raises BackendError if the environment fails."""
         tried_again = attempt.feedback_at is not None
         first = attempt.steps[: attempt.feedback_at]
         out_of_steps = attempt.ended == "step_limit" and not tried_again
@@ -74,13 +93,36 @@ class AgentScorer:
             miss=miss,
             boundary="model" if miss else None,
             why="the task was not ended within the limit of steps" if out_of_steps else verdict.why if miss else "",
-            extracted=orjson.loads(orjson.dumps([_shown(call) for call in _calls(first)])),
+            extracted=[_shown(call) for call in _calls(first)[:_SHOWN_CALLS]],
         )
 
     def cases(self, sample: Sample) -> Iterator[Case]:
-        """Nothing known beforehand: `do=validate` drives the plan through the environment instead."""
-        del sample
-        yield from ()
+        """The reference plan with what has to be said, and the same without its last call and without a word.
+
+        None for a sample without a plan and with nothing to be said.
+        """
+        target = target_of(sample, AgentTarget)
+        make = cast(Callable[[Path | None], Environment], load_plugin("harness.environments", target.environment))
+        said = make(self._data).gold(sample)
+        if any(target.plan) or any(said):
+            yield Case("gold", "the reference calls and answers", steps=_steps(target, target.plan, said))
+        if any(target.plan):
+            last = max(turn for turn, calls in enumerate(target.plan) if calls)
+            shorter = [calls[:-1] if turn == last else calls for turn, calls in enumerate(target.plan)]
+            yield Case("near_miss", "the reference calls but the last", steps=_steps(target, shorter, ()))
+
+
+def _steps(target: AgentTarget, plan: Sequence[Sequence[ToolCall]], said: Sequence[str]) -> tuple[Step, ...]:
+    """Of each turn a step that makes the calls, and one that says what is to be said."""
+    steps: list[Step] = []
+    for turn in range(len(target.turns) + 1):
+        calls = plan[turn] if turn < len(plan) else ()
+        words = Reply(content=said[turn] if turn < len(said) else "", finish_reason="stop")
+        made = tuple(ToolResult(call=call, content="") for call in calls)
+        if made:
+            steps.append(Step(turn=turn, reply=Reply(), timing=Timing(at=0.0), results=made))
+        steps.append(Step(turn=turn, reply=words, timing=Timing(at=0.0)))
+    return tuple(steps)
 
 
 async def _replayed(world: LiveWorld, steps: Sequence[Step], sample: Sample, done: int) -> WorldVerdict:
@@ -161,5 +203,8 @@ def _identity(call: ToolCall) -> bytes:
     return call.name.encode() + b"\0" + orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS)
 
 
-def _shown(call: ToolCall) -> dict[str, object]:
-    return {"name": call.name, "arguments": call.arguments}
+def _shown(call: ToolCall) -> dict[str, JsonValue]:
+    """The call, for people; arguments that are long are told by their length."""
+    length = len(orjson.dumps(call.arguments))
+    arguments: JsonValue = call.arguments if length <= _SHOWN_BYTES else f"{length} bytes of arguments"
+    return {"name": call.name[:_SHOWN_BYTES], "arguments": arguments}
