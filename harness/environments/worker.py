@@ -36,6 +36,7 @@ def serve(pipe: Connection, environment: str, data: str | None) -> None:
     and not by the terminal's Ctrl-C, which is the parent's to answer.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.dont_write_bytecode = True  # another file in the fetched folder would make it another one, by its hash
     Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(ValueError, OSError):
         most = psutil.Process().memory_info().vms + _MOST_BYTES

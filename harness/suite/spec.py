@@ -38,6 +38,8 @@ class SuiteSpec(Record):
     """Empty: whatever the loader finds."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """What loader, scorer and environment are told; `suite.options` of the configuration is put on top."""
+    defects: dict[str, str] = Field(default_factory=dict)
+    """Samples whose data is known to be wrong, with what is wrong: `do=validate` tells of them and does not fail."""
     data: AssetSpec | None = None
     """None for a suite whose samples come from elsewhere (a package's task)."""
 
@@ -94,8 +96,10 @@ def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None
     home = Path(config.path).expanduser() if config.path else None
     spec = read_spec(config.name, home)
     home = home or suites_dir() / config.name
-    folder = _data(spec, home, cache, on_progress)
-    options = spec.options | config.options
+    own = config.options.get("file")
+    asset = PathAsset(path=str(Path(own).expanduser().absolute())) if isinstance(own, str) else spec.data
+    folder = _data(asset, home, cache, on_progress)
+    options = spec.options | config.options | ({"tasks": list(config.tasks)} if config.tasks else {})
     make = load_plugin("harness.suites", spec.loader)
     from_context = getattr(make, "from_context", None)
     loader: SuiteLoader
@@ -110,9 +114,11 @@ def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None
     return Suite(spec=spec, samples=samples, hash=samples_hash(samples), data=folder, options=options)
 
 
-def _data(spec: SuiteSpec, home: Path, cache: Path, on_progress: Callable[..., None] | None) -> Path | None:
-    """The suite's data where it lies; a relative path in `suite.yaml` counts from the suite's own folder."""
-    asset = spec.data
+def _data(asset: AssetSpec | None, home: Path, cache: Path, on_progress: Callable[..., None] | None) -> Path | None:
+    """The suite's data where it lies; a relative path in `suite.yaml` counts from the suite's own folder.
+
+    `suite.options.file`, a file of one's own in place of the suite's, counts from the current folder.
+    """
     if asset is None:
         return None
     if isinstance(asset, PathAsset):

@@ -10,7 +10,7 @@ from harness.assets import cache_dir, console_progress
 from harness.config import ValidateConfig
 from harness.errors import GateFailed
 from harness.runner.validate import Validation, validate
-from harness.scorers.context import ScorerContext, make_scorer
+from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.suite.spec import load_suite
 
 __all__ = ["main"]
@@ -28,18 +28,28 @@ def main(configs: Sequence[ValidateConfig]) -> None:
 def _validate(config: ValidateConfig, console: Console) -> None:
     with console_progress(show=config.progress != "off") as on_progress:
         suite = load_suite(config.suite, cache_dir(), on_progress)
-    scorer = make_scorer(suite.spec.scorer, ScorerContext(suite.data, suite.options, config.scoring, config.agent))
+        judge = judge_seat(config.scoring, on_progress)
+    context = ScorerContext(suite.data, suite.options, config.scoring, config.agent, judge)
+    scorer = make_scorer(suite.spec.scorer, context)
     found = asyncio.run(validate(scorer, suite.samples))
     console.print(_table(f"{suite.spec.name}, scorer {suite.spec.scorer}", found))
     if found.without_gold:
         console.print(f"{found.without_gold} of {found.n_samples} samples: no right outcome is known beforehand")
-    for finding in found.findings[:_SHOWN]:
-        console.print(f"{finding.sample}  {finding.case}: {finding.why}", highlight=False, markup=False, soft_wrap=True)
-    if found.findings:
+    defects = suite.spec.defects
+    wrong = [finding for finding in found.findings if finding.sample not in defects]
+    for sample in dict.fromkeys(finding.sample for finding in found.findings if finding.sample in defects):
+        _tell(console, f"{sample}  known defect of the data: {defects[sample]}")
+    for finding in wrong[:_SHOWN]:
+        _tell(console, f"{finding.sample}  {finding.case}: {finding.why}")
+    if wrong:
         raise GateFailed(
-            f"{len(found.findings)} verdicts of scorer {suite.spec.scorer} on suite {suite.spec.name} are not as they "
+            f"{len(wrong)} verdicts of scorer {suite.spec.scorer} on suite {suite.spec.name} are not as they "
             "must be; mend the targets or the scorer before a model is measured with them"
         )
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(title: str, found: Validation) -> Table:
