@@ -6,12 +6,15 @@ BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check test-all bench bench-env format clean system
+.PHONY: demo suites test check test-all bench bench-env format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
 		suite.limit=$(or $(LIMIT),20)
 	$(BIN)/python -m harness do=report
+
+# What the suites beyond toolcall need: lm-eval's and Inspect's tasks, instruction checkers, embeddings.
+suites: $(VENV)/.suites
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
@@ -42,6 +45,10 @@ $(VENV)/bin/python: | system
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/core.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.suites: requirements/suites.txt $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/suites.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from hydra import compose
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, ValidationError, model_validator
 
 from harness.errors import ConfigError
@@ -17,15 +20,19 @@ __all__ = [
     "BackendConfig",
     "BudgetConfig",
     "EndpointConfig",
+    "ExportConfig",
+    "ExportTarget",
     "FetchConfig",
     "GenerationConfig",
     "HardwareConfig",
+    "JudgeConfig",
     "LlamaCppConfig",
     "LoraConfig",
     "ModelConfig",
     "PathsConfig",
     "PriceConfig",
     "PromptConfig",
+    "RecordedConfig",
     "ReportConfig",
     "RunConfig",
     "RunnerConfig",
@@ -180,7 +187,14 @@ class EndpointConfig(Record):
     """Request fields that this server wants."""
 
 
-BackendConfig = Annotated[LlamaCppConfig | EndpointConfig, Field(discriminator="name")]
+class RecordedConfig(Record):
+    """Answers on record: a file of replies, or an earlier run's folder, judged without a call."""
+
+    name: Literal["recorded"]
+    path: str
+
+
+BackendConfig = Annotated[LlamaCppConfig | EndpointConfig | RecordedConfig, Field(discriminator="name")]
 
 
 class HardwareConfig(Record):
@@ -211,6 +225,8 @@ class SuiteConfig(Record):
     """What this suite's loader, scorer or environment can be told besides; wins over `options` in `suite.yaml`."""
     limit: int | None = Field(default=None, ge=1)
     """Number of samples; null for all."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Room that an answer of this suite needs: `model.generation.max_tokens` where neither model nor user name one."""
     sampling: Literal["balanced", "proportional"] = "balanced"
     """`balanced`: every category an equal share. `proportional`: as in the whole suite."""
     categories: tuple[str, ...] | None = None
@@ -312,6 +328,21 @@ class SandboxConfig(Record):
     """Of `docker`."""
 
 
+class JudgeConfig(Record):
+    """Which model judges answers that need one (scorer `judge`)."""
+
+    model: str | None = None
+    """Name in `conf/model`; None: no judge, and suites that need one refuse."""
+    overrides: tuple[str, ...] = ()
+    """What is typed besides to set that model up: `["model.url=…","backend.threads=2","run.deadline_s=300"]`."""
+    swap: bool = True
+    """Judge each answer twice, with the order of what the judge is shown turned round."""
+    max_tokens: int | None = Field(default=None, ge=16)
+    """For one verdict; None: the model's own `generation.max_tokens`."""
+    concurrency: int = Field(default=1, ge=1, le=256)
+    """Judgements at once."""
+
+
 class ScoringConfig(Record):
     """How replies are judged, where judging takes more than a look."""
 
@@ -320,6 +351,7 @@ class ScoringConfig(Record):
     repair: bool = True
     """Also score each miss of a tool or JSON task from its reply after JSON repair, as a second number."""
     sandbox: SandboxConfig = SandboxConfig()
+    judge: JudgeConfig = JudgeConfig()
 
 
 class PathsConfig(Record):
@@ -356,6 +388,23 @@ class ReportConfig(VerbConfig):
     """Run folders; empty: the latest of each suite, model, protocol and weights."""
 
 
+class ExportTarget(Record):
+    """Which format, and where to."""
+
+    to: str
+    """`inspect`: logs that `inspect view` reads. `lm_eval`: result files as its `--log_samples` leaves them."""
+    out: str | None = None
+    """Folder; None: `export/` within each run's."""
+
+
+class ExportConfig(VerbConfig):
+    """`do=export`: runs written in the formats of other programs."""
+
+    export: ExportTarget
+    runs: tuple[str, ...] = ()
+    """Run folders; empty: the latest run."""
+
+
 class ValidateConfig(VerbConfig):
     """`do=validate`: a suite's targets and scorer checked with outcomes whose verdict is known."""
 
@@ -377,6 +426,7 @@ _VERBS: dict[str, type[VerbConfig]] = {
     "report": ReportConfig,
     "fetch": FetchConfig,
     "validate": ValidateConfig,
+    "export": ExportConfig,
 }
 
 
@@ -397,6 +447,25 @@ def parse(conf: DictConfig) -> VerbConfig:
         raise ConfigError(explain_validation(error)) from None
 
 
+def compose_judge(judge: JudgeConfig) -> RunConfig:
+    """The configuration of a run by the model that judges, composed by Hydra as on a command line of its own.
+
+    Works inside the app. Raises ConfigError where the model is not known or an override does not fit.
+    """
+    concurrent = f"run.concurrency={judge.concurrency}"
+    try:
+        conf = compose("config", overrides=[f"model={judge.model}", concurrent, *judge.overrides])
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ConfigError(f"scoring.judge.model={judge.model} with its overrides: {reason}") from None
+    try:
+        parsed = parse(conf)
+    except ConfigError as error:
+        raise ConfigError(f"scoring.judge.overrides: {error}") from None
+    assert isinstance(parsed, RunConfig)
+    return parsed
+
+
 def _missing_keys(node: object, prefix: str) -> list[str]:
     """Dotted keys whose value is still the mandatory mark; interpolations are left alone."""
     if isinstance(node, dict):
@@ -413,7 +482,7 @@ def _missing_message(missing: list[str]) -> str:
 def explain_validation(error: ValidationError) -> str:
     """The first complaint of pydantic as one line with the key, the value seen and what is allowed."""
     first = error.errors()[0]
-    parts = [str(part) for part in first["loc"] if part not in {"llamacpp", "endpoint"}]
+    parts = [str(part) for part in first["loc"] if part not in {"llamacpp", "endpoint", "recorded"}]
     key = ".".join(parts) or "configuration"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -436,9 +505,8 @@ def template_file(name: str, conf_dir: Path) -> Path:
 
 def known_keys(verb: str, backend: str) -> list[str]:
     """Every dotted key that a verb's configuration can have, for a message that names the nearest."""
-    return sorted(
-        _keys_of(_VERBS.get(verb, RunConfig), "", EndpointConfig if backend == "endpoint" else LlamaCppConfig)
-    )
+    kinds: dict[str, type[Record]] = {"endpoint": EndpointConfig, "recorded": RecordedConfig}
+    return sorted(_keys_of(_VERBS.get(verb, RunConfig), "", kinds.get(backend, LlamaCppConfig)))
 
 
 def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str]:
@@ -458,4 +526,7 @@ def register_defaults() -> None:
 def _model_defaults() -> dict[str, Any]:
     """Every key of a model's configuration that has a default, as a plain mapping."""
     required = {name: "" for name, info in ModelConfig.model_fields.items() if info.is_required()}
-    return ModelConfig.model_validate(required).model_dump(mode="json", exclude=set(required))
+    defaults = ModelConfig.model_validate(required).model_dump(mode="json", exclude=set(required))
+    room = defaults["generation"]["max_tokens"]
+    defaults["generation"]["max_tokens"] = f"${{oc.select:suite.max_tokens,{room}}}"
+    return defaults

@@ -45,7 +45,8 @@ class _Job:
 
     @property
     def ref(self) -> str:
-        return key_of("hf", self.spec.repo, self.spec.revision, self.spec.file)
+        kind = () if self.spec.kind == "model" else (self.spec.kind,)
+        return key_of("hf", *kind, self.spec.repo, self.spec.revision, self.spec.file)
 
     @property
     def title(self) -> str:
@@ -91,7 +92,8 @@ def _from_hub_cache(job: _Job) -> tuple[Path, str, str] | None:
     from huggingface_hub import try_to_load_from_cache  # heavy: 0.5 s
 
     home = os.environ.get("HF_HUB_CACHE") or (f"{os.environ['HF_HOME']}/hub" if os.environ.get("HF_HOME") else None)
-    found = try_to_load_from_cache(job.spec.repo, job.spec.file, revision=job.spec.revision, cache_dir=home)
+    spec = job.spec
+    found = try_to_load_from_cache(spec.repo, spec.file, revision=spec.revision, cache_dir=home, repo_type=spec.kind)
     if not isinstance(found, str):
         return None
     path = Path(found)
@@ -113,7 +115,7 @@ def _ask(job: _Job) -> _Remote:
         raise AssetError(f"{job.title} is not in the cache and HF_HUB_OFFLINE is set: unset it, or {job.instead}")
     # The base of all request errors of the client that the hub's library uses: httpx in its 1.x, httpx2 in its 2.x.
     request_error: type[Exception] = next(one for one in HfHubHTTPError.__mro__ if one.__name__ == "HTTPError")
-    url = hf_hub_url(spec.repo, spec.file, revision=spec.revision, endpoint=endpoint)
+    url = hf_hub_url(spec.repo, spec.file, revision=spec.revision, endpoint=endpoint, repo_type=spec.kind)
     token = get_token()
     try:
         found = get_hf_file_metadata(url, token=token, timeout=METADATA_TIMEOUT_S, endpoint=endpoint)

@@ -73,6 +73,8 @@ class HfAsset(Record):
     """Path inside the repository."""
     revision: str = Field(default="main", min_length=1)
     """Branch, tag or, best, a commit."""
+    kind: Literal["model", "dataset"] = "model"
+    """Hubs keep data sets beside the models, under addresses of their own."""
     bytes: Size | None = None
     sha256: Sha256 | None = None
     """Null: the hub's own hash is checked, and what was seen on the first fetch holds from then on."""

@@ -55,6 +55,7 @@ FailureKind = Literal[
     "stalled",
     "grammar_rejected",
     "bad_request",
+    "task_error",
     # harness
     "unsupported_request",
     "bad_history",

@@ -7,7 +7,11 @@ from pydantic import Field, JsonValue
 from harness.records.attempt import Boundary
 from harness.records.base import Record
 
-__all__ = ["JudgeFacts", "MissClass", "Score"]
+__all__ = ["HUMAN", "HUMAN_JUDGED", "JUDGED", "JudgeFacts", "MissClass", "Score"]
+
+JUDGED, HUMAN, HUMAN_JUDGED = "judged", "human", "human_judged"
+"""Parts of a score by a model that judges: the value it led to; what a person gave to the recorded answer, and what the
+judge gives to that same answer."""
 
 MissClass = Literal[
     "transport",

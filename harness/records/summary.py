@@ -13,6 +13,7 @@ __all__ = [
     "DecisionTable",
     "FormatSummary",
     "GrammarSummary",
+    "HumanAgreement",
     "Interval",
     "JudgeSummary",
     "PartSummary",
@@ -117,6 +118,27 @@ class GrammarSummary(Record):
     """Median of e2e with minus without; the replies differ in length, too."""
 
 
+class HumanAgreement(Record):
+    """A judge beside people, on recorded answers that people labelled; and the run's mean put right by it."""
+
+    n: int = Field(ge=1)
+    """Labelled answers that the judge judged too."""
+    same: float
+    """Share of them that both hold for right, or both for wrong, from 0.5 on."""
+    same_interval: Interval
+    kappa: float | None
+    """Cohen's, with quadratic weights where there are grades; null where both always say the same one thing."""
+    kappa_interval: Interval | None
+    spearman: float | None
+    spearman_interval: Interval | None
+    bias: float
+    """Mean of judge − person: above 0 the judge is lenient."""
+    corrected: float | None
+    """Mean of the judged answers less the bias, as prediction-powered inference has it; valid if the judge errs on this
+    model's answers as on the recorded ones. Null with fewer than 2 labels, or where sessions tie samples together."""
+    corrected_interval: Interval | None
+
+
 class JudgeSummary(Record):
     """What the model that judged took, beside what the judged model took."""
 
@@ -125,6 +147,8 @@ class JudgeSummary(Record):
     cost_usd: float | None
     agreement: Rate | None = None
     """Verdicts that were the same in both orders of presentation."""
+    human: HumanAgreement | None = None
+    """None where no sample carries a person's label."""
 
 
 class Summary(Record):
@@ -158,7 +182,9 @@ class Summary(Record):
     n_model_failures: int
     """Attempts without a usable reply by the model's own fault: scored 0, counted in n_scored."""
     n_not_run: int
-    """Planned attempts without an outcome: n_planned = n_scored + n_failed + n_not_run."""
+    """Planned attempts without an outcome: n_planned = n_scored + n_failed + n_unscored + n_not_run."""
+    n_unscored: int = 0
+    """Attempts with a reply that has no value of its own: a metric over the whole corpus, for example."""
 
     accuracy: float | None
     """Mean value of the scored attempts."""

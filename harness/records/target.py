@@ -1,8 +1,8 @@
 """What a reply is scored against: one record for each kind of question, told apart by `kind`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from harness.records.base import Record
 from harness.records.chat import Message, Tool, ToolCall
@@ -98,6 +98,8 @@ class TextTarget(Record):
     """Answers that count as right, any of them; for `regex` patterns, for `choice` the label, for `json` JSON text."""
     choices: tuple[str, ...] = ()
     """For `choice`: the labels there are, in order."""
+    choice_texts: tuple[str, ...] = ()
+    """For `choice`: what each label stands for, where an answer may also name that; in the order of `choices`."""
     tolerance: float = Field(default=0.0, ge=0)
     """For `numeric`: absolute, or relative to the accepted number where `relative` is set."""
     relative: bool = False
@@ -112,8 +114,28 @@ class TextTarget(Record):
     human: float | None = Field(default=None, ge=0, le=1)
     """For `judge`: what a person gave to the recorded answer `human_answer`, where one did."""
     human_answer: str | None = None
+    example: str | None = None
+    """For `regex`: an answer that fits, to check the patterns with."""
 
     model_config = Record.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if not self.accepted and self.match not in {"json", "judge"}:
+            raise ValueError(f"accepted is empty: match {self.match} needs at least one answer that counts as right")
+        if not all(one.strip() for one in self.accepted):
+            raise ValueError("accepted holds an empty answer, and a reply that says nothing is never right")
+        if self.match == "json" and not self.accepted and self.schema_ is None:
+            raise ValueError("match json needs a schema, an accepted answer, or both")
+        if self.match == "judge" and not self.accepted and not self.rubric:
+            raise ValueError("match judge needs a rubric, an accepted answer to compare with, or both")
+        if self.match == "choice" and not set(self.accepted) <= set(self.choices):
+            raise ValueError(f"accepted {list(self.accepted)} is not among the choices {list(self.choices)}")
+        if self.choice_texts and len(self.choice_texts) != len(self.choices):
+            raise ValueError(f"{len(self.choice_texts)} choice_texts for {len(self.choices)} choices: one for each")
+        if (self.human is None) != (self.human_answer is None):
+            raise ValueError("human and human_answer belong together: what was answered, and what a person gave it")
+        return self
 
 
 class Turn(Record):
@@ -145,6 +167,10 @@ class TaskTarget(Record):
     """Name of the task there."""
     data: dict[str, JsonValue] = Field(default_factory=dict)
     """What its judge needs to find the question again."""
+    request: dict[str, JsonValue] = Field(default_factory=dict)
+    """Request fields that the task decides (`stop`, `max_tokens`, `temperature`); they win over the model's."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Contexts with continuations: where there are some, the model is asked how likely each is, and writes nothing."""
 
 
 Target = Annotated[

@@ -102,8 +102,8 @@ def miss_bars(runs: Sequence[RunView], won: str = "exact") -> list[Bar]:
         summary = run.summary
         missed = [(key, MISSES[key][0], summary.misses.get(key, 0)) for key in MISSES]
         exact = summary.n_scored - sum(count for _, _, count in missed)
-        parts = [("exact", won, exact), *missed, ("unscored", "not scored", summary.n_failed)]
-        n = summary.n_scored + summary.n_failed
+        parts = [("exact", won, exact), *missed, ("unscored", "not scored", summary.n_failed + summary.n_unscored)]
+        n = summary.n_scored + summary.n_failed + summary.n_unscored
         if n:
             found.append(Bar(run.id, run.title, summary.protocol, n, parts_of(parts)))
     return found

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import cast
 
 from harness.backends.blame import RETRYABLE
 from harness.backends.client import ChatClient
+from harness.backends.likelihood import read_likelihoods
 from harness.backends.stream import Reading, read_exchange
 from harness.config import AgentConfig, ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
 from harness.environments.pool import Worlds
 from harness.protocols import Endpoint, LateScorer, Scorer
-from harness.records import AgentTarget, Attempt, Failure, FailureKind, MissClass, Sample, Score, Usage
+from harness.records import AgentTarget, Attempt, Failure, FailureKind, MissClass, Sample, Score, TaskTarget, Usage
 from harness.runner.agent import AgentTask
 from harness.runner.request import Requests
 from harness.scorers.context import is_late
@@ -52,7 +54,13 @@ class Asker:
         seed = self.settings.seed + trial
         if isinstance(sample.target, AgentTarget):
             return await AgentTask(self, sample, trial, due_ns, slot).run()
-        reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns)
+        if isinstance(sample.target, TaskTarget) and sample.target.pairs:
+            once = partial(
+                read_likelihoods, self.endpoint, sample.target.pairs, self.settings.deadline_s, due_ns=due_ns, slot=slot
+            )
+            reading, failed = await _with_retries(once, self.settings, self.rng)
+        else:
+            reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns)
         return Attempt(
             sample=sample.id,
             model=self.model.name,

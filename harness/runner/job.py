@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.backends.recorded import Recorded
 from harness.config import RunConfig
 from harness.environments.pool import Worlds
 from harness.records import Sample
@@ -66,7 +67,10 @@ def execute(jobs: Sequence[Job]) -> list[Outcome]:
 class _Together:
     def __init__(self, sessions: list[Session]) -> None:
         self._all = sessions
-        self._sessions = [session for session in sessions if session.unasked]
+        for session in sessions:
+            if isinstance(session.job.backend, Recorded):
+                session.take(session.job.backend.attempts())
+        self._sessions = [one for one in sessions if one.unasked and not isinstance(one.job.backend, Recorded)]
         self._config: RunConfig = sessions[0].job.config
         self._clock = Stopwatch()
 
@@ -155,6 +159,8 @@ async def _worlds(session: Session) -> AsyncIterator[Worlds | None]:
 
 def _ended(session: Session, ending: str) -> str:
     """How one of the runs ended: complete if nothing is left of it, unless what made the job fail was lost in it."""
+    if session.unfinished and isinstance(session.job.backend, Recorded) and not session.tally.n_waiting:
+        return "complete"  # what is not on record will not come
     if session.unfinished:  # all replies are there, and judging some of them failed
         return "failed" if ending == "complete" else ending
     return ending if ending == "failed" and session.tally.n_failed else "complete"

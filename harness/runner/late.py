@@ -21,6 +21,7 @@ async def judge_waiting(session: Session, progress: Callable[[], None]) -> None:
     again. Raises ConfigError if the scorer cannot work here at all.
     """
     scorer = cast(LateScorer, session.job.scorer)
+    session.warn(getattr(scorer, "warning", None))
     work = session.waiting()
     failures: list[str] = []
     async with scorer.open() as score, asyncio.TaskGroup() as group:

@@ -6,7 +6,7 @@ import orjson
 
 from harness.config import GenerationConfig, ModelConfig
 from harness.protocols import Endpoint
-from harness.records import Sample
+from harness.records import Sample, TaskTarget
 from harness.toolcalling.encode import ChatRequest, PromptOptions, encode
 
 __all__ = ["Requests", "chat_request", "request_body", "sampling_fields"]
@@ -88,4 +88,16 @@ class Requests:
             "tool_choice": request.tool_choice,
             "response_format": request.response_format,
         }
+        if isinstance(sample.target, TaskTarget):
+            fields |= _decided(sample.target, self.model.generation)
         return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items() if value is not None}
+
+
+def _decided(target: TaskTarget, generation: GenerationConfig) -> dict[str, object]:
+    """Request fields that a task decides, under the names that the server takes."""
+    fields: dict[str, object] = dict(target.request)
+    if "max_tokens" in fields:
+        fields[generation.max_tokens_field] = fields.pop("max_tokens")
+    if not generation.send_temperature:
+        fields.pop("temperature", None)
+    return fields

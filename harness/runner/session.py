@@ -1,6 +1,7 @@
 """One run in its folder: found or made, read back, journaled, summarised."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,7 +16,7 @@ from pydantic import JsonValue
 from harness import __version__
 from harness.assets.store import file_sha256
 from harness.backends.clock import kernel_stamps
-from harness.config import BackendConfig, LlamaCppConfig, ModelConfig, RunConfig, template_file
+from harness.config import BackendConfig, LlamaCppConfig, ModelConfig, RecordedConfig, RunConfig, template_file
 from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
@@ -57,7 +58,9 @@ _DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", 
 _LOOKED_AT = 512
 _NOTE_EVERY_S = 5.0
 _WORTH_CACHING = 0.5
-_PATH_KEYS = frozenset({"path", "results", "reports", "chat_template"})
+_FOLDERS = re.compile(r"""(?:^|(?<=[=\s"']))~?/(?=\S)(?:[^\s"'/]*/)*""")
+"""Folders before a file's name, alone or behind `key=`; not those of a web address."""
+_PATH_KEYS = frozenset({"path", "results", "reports", "chat_template", "include_path", "data", "tasks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,11 @@ def config_hash(job: Job) -> str:
         "run": config.run.model_dump(mode="json", include=_DECIDING),
         "chat_template": _template_sha256(config.model),
         "lora": _lora_sha256(config.backend),
+        "recorded": _recorded_sha256(config.backend),
         "scorer": job.scorer.name,
         "agent": config.agent.model_dump(mode="json") if _is_agents(job) else None,
         "options": config.suite.options,
+        "judge": config.scoring.judge.model_dump(mode="json") if job.scorer.name == "judge" else None,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -110,6 +115,15 @@ def _lora_sha256(backend: BackendConfig) -> list[JsonValue]:
         return []
     files = [Path(one.path).expanduser() for one in backend.lora]
     return [file_sha256(file) if file.is_file() else None for file in files]
+
+
+def _recorded_sha256(backend: BackendConfig) -> str | None:
+    """Hash of the answers on record, so that other answers under the same name are another run."""
+    if not isinstance(backend, RecordedConfig):
+        return None
+    path = Path(backend.path).expanduser()
+    file = path / ATTEMPTS if path.is_dir() else path
+    return file_sha256(file) if file.is_file() else None
 
 
 def run_folder(job: Job) -> tuple[Path, bool]:
@@ -257,6 +271,18 @@ class Session:
         self.manifest = self.manifest.model_copy(update={"wall_s": self._earlier_s + self.seconds()})
         self._noting = self._aside.submit(write_record, self.folder / MANIFEST, self.manifest)
 
+    def take(self, attempts: Iterator[Attempt]) -> None:
+        """Notes attempts that are on record already, those of this run's samples and trials that are not here yet."""
+        samples = {sample.id: sample for sample in self.job.samples}
+        for attempt in attempts:
+            sample = samples.get(attempt.sample)
+            if sample is None or attempt.trial >= self.job.config.run.trials:
+                continue
+            if not self._is_done(attempt.sample, attempt.trial):
+                self._record(sample, attempt)
+        if missing := self.n_planned - self.tally.n_finished - self.tally.n_waiting:
+            self.warn(f"{missing} of {self.n_planned} attempts have no answer on record")
+
     def scored(self, sample: Sample, attempt: Attempt, score: Score, *, waited: bool) -> None:
         """Notes a verdict: on disk first, then in the totals. waited: it is a late scorer's."""
         self.scores.append(score)
@@ -377,7 +403,7 @@ def _public(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
             return [clean(key, item) for item in value]
         if key in _PATH_KEYS and isinstance(value, str):
             return Path(value).name
-        return value
+        return _FOLDERS.sub("", value) if isinstance(value, str) else value
 
     return {name: clean(name, value) for name, value in config.items()}
 

@@ -6,9 +6,11 @@ from harness.config import RunConfig
 from harness.cost import cost_basis, machine_usd_per_hour
 from harness.measure import quantiles
 from harness.records.manifest import Manifest
+from harness.records.score import HUMAN, HUMAN_JUDGED, JUDGED
 from harness.records.summary import (
     CategorySummary,
     FormatSummary,
+    HumanAgreement,
     JudgeSummary,
     PartSummary,
     PassK,
@@ -17,6 +19,7 @@ from harness.records.summary import (
     Summary,
 )
 from harness.runner.tally import Figure, Tally
+from harness.stats.judging import beside_people
 from harness.stats.proportion import mean_interval
 from harness.stats.trials import pass_at_k, pass_hat_k
 
@@ -53,6 +56,7 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         n_samples=len(tally.samples),
         n_scored=tally.n_scored,
         n_failed=tally.n_failed,
+        n_unscored=tally.n_unscored,
         n_model_failures=tally.n_model_failures,
         n_not_run=n_planned - tally.n_finished,
         accuracy=tally.value_sum / tally.n_scored if tally.n_scored else None,
@@ -161,7 +165,20 @@ def _judging(tally: Tally) -> JudgeSummary | None:
     if not sums.calls:
         return None
     agreement = Rate(passed=sums.n_agreed, of=sums.n_both_ways) if sums.n_both_ways else None
-    return JudgeSummary(calls=sums.calls, seconds=sums.seconds, cost_usd=sums.cost_usd, agreement=agreement)
+    return JudgeSummary(
+        calls=sums.calls,
+        seconds=sums.seconds,
+        cost_usd=sums.cost_usd,
+        agreement=agreement,
+        human=_beside_people(tally),
+    )
+
+
+def _beside_people(tally: Tally) -> HumanAgreement | None:
+    if not {JUDGED, HUMAN, HUMAN_JUDGED} <= set(tally.parts.names):
+        return None
+    (judged, places), (human, _), (too, _) = (tally.parts.means(name) for name in (JUDGED, HUMAN, HUMAN_JUDGED))
+    return beside_people(human, too, judged, tied=bool(tally.samples.sessions_of(places)))
 
 
 def _cost_usd(tally: Tally, manifest: Manifest, config: RunConfig) -> float | None:

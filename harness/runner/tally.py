@@ -94,6 +94,8 @@ class Tally:
     """Attempts on disk that a late scorer has yet to judge: not finished."""
     n_scored: int = 0
     n_failed: int = 0
+    n_unscored: int = 0
+    """Attempts with a reply that has no value of its own: a metric over the whole corpus, say."""
     n_model_failures: int = 0
     value_sum: float = 0.0
     samples: SampleSums = field(default_factory=SampleSums)
@@ -129,7 +131,9 @@ class Tally:
         position = self.samples.see(sample.id, sample.category, sample.session)
         if attempt.failure is not None:
             self.failures[attempt.failure.kind] += 1
-        if score.value is None:
+        if score.value is None and attempt.failure is None:
+            self.n_unscored += 1
+        elif score.value is None:
             self.n_failed += 1
         else:
             self.samples.add(position, score.value)

@@ -136,7 +136,7 @@ async def _check(judge: Judge, sample: Sample, named: _Named, found: Validation)
         found.checked["samples with gold"] += 1
     if wrong := _wrong(first, kind):
         found.findings.append(Finding(sample.id, f"{kind}: {case.why}", f"{wrong}; {first.why}".rstrip("; ")))
-    if kind == "garbage" and await judge(sample, attempt) != first:
+    if kind == "garbage" and _timeless(await judge(sample, attempt)) != _timeless(first):
         found.findings.append(Finding(sample.id, f"{kind}: {case.why}", "two verdicts on one reply"))
 
 
@@ -151,3 +151,8 @@ def _wrong(score: Score, kind: str) -> str | None:
     if kind == "near_miss":
         return None if score.value < 1 else "scores 1, must be less"
     return None
+
+
+def _timeless(score: Score) -> Score:
+    """A verdict without what it took to reach it."""
+    return score.model_copy(update={"judge": None})

@@ -8,11 +8,21 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from harness.config import AgentConfig, ScoringConfig
-from harness.protocols import LateScorer, Scorer
+from harness.assets import OnProgress
+from harness.backends import backend_for
+from harness.config import AgentConfig, RunConfig, ScoringConfig, compose_judge
+from harness.protocols import Backend, LateScorer, Scorer
 from harness.registry import load_plugin
 
-__all__ = ["ScorerContext", "is_late", "make_scorer", "workers"]
+__all__ = ["JudgeSeat", "ScorerContext", "is_late", "judge_seat", "make_scorer", "workers"]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSeat:
+    """The model that judges: its own configuration, and how its endpoint is brought up."""
+
+    config: RunConfig
+    backend: Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class ScorerContext:
     """`options` of the suite, the configuration's on top."""
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    judge: JudgeSeat | None = None
+    """None: no model is there to judge."""
 
 
 def make_scorer(name: str, context: ScorerContext) -> Scorer | LateScorer:
@@ -32,6 +44,19 @@ def make_scorer(name: str, context: ScorerContext) -> Scorer | LateScorer:
     kind = load_plugin("harness.scorers", name)
     make = getattr(kind, "from_context", None)
     return cast(Scorer | LateScorer, make(context) if make is not None else kind())  # type: ignore[operator]
+
+
+def judge_seat(scoring: ScoringConfig, on_progress: OnProgress | None = None) -> JudgeSeat | None:
+    """The model that judges, composed by Hydra, its weights fetched; None if none was chosen.
+
+    Works inside the app. Raises ConfigError for a model or overrides that do not fit, AssetError without weights.
+    """
+    if scoring.judge.model is None:
+        return None
+    config = compose_judge(scoring.judge)
+    backend = backend_for(config.model, config.backend, on_progress=on_progress)
+    backend.prepare()
+    return JudgeSeat(config, backend)
 
 
 def is_late(scorer: Scorer | LateScorer) -> bool:

@@ -1,5 +1,6 @@
 """`do=run`: put a suite to a model; leave the run's folder, the leaderboard, and a table on the screen."""
 
+import asyncio
 import signal
 from collections.abc import Sequence
 from functools import partial
@@ -10,11 +11,12 @@ from rich.console import Console
 from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
 from harness.config import RunConfig
+from harness.interop.inspect_run import execute_inspect, is_inspect
 from harness.report.table import markdown_page, print_table
 from harness.runner.job import Outcome, execute
 from harness.runner.recheck import recheck
 from harness.runner.session import Job
-from harness.scorers.context import ScorerContext, make_scorer
+from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.runfolder import write_atomic
 from harness.suite.spec import load_suite
 from harness.verbs.report import refresh_leaderboard
@@ -29,11 +31,7 @@ def main(configs: Sequence[RunConfig]) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with console_progress(show=configs[0].progress != "off") as on_progress:
-        jobs = [_job(config, on_progress) for config in configs]
-        outcomes = execute(jobs)
-        if configs[0].run.recheck and not any(outcome.interrupted or outcome.stopped for outcome in outcomes):
-            again = partial(_job, on_progress=on_progress)
-            outcomes = [recheck(job, outcome, again) for job, outcome in zip(jobs, outcomes, strict=True)]
+        outcomes = (execute_inspect if is_inspect(configs[0]) else _execute)(configs, on_progress)
     for outcome in outcomes:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
     _say(outcomes, resumable=configs[0].run.resume != "never")
@@ -44,11 +42,24 @@ def main(configs: Sequence[RunConfig]) -> None:
         raise KeyboardInterrupt
 
 
+def _execute(configs: Sequence[RunConfig], on_progress: OnProgress) -> list[Outcome]:
+    jobs = [_job(config, on_progress) for config in configs]
+    outcomes = execute(jobs)
+    if configs[0].run.recheck and not any(outcome.interrupted or outcome.stopped for outcome in outcomes):
+        again = partial(_job, on_progress=on_progress)
+        outcomes = [recheck(job, outcome, again) for job, outcome in zip(jobs, outcomes, strict=True)]
+    return outcomes
+
+
 def _job(config: RunConfig, on_progress: OnProgress) -> Job:
     suite = load_suite(config.suite, cache_dir(), on_progress)
     backend = backend_for(config.model, config.backend, on_progress=on_progress)
-    context = ScorerContext(suite.data, suite.options, config.scoring, config.agent)
+    judge = judge_seat(config.scoring, on_progress)
+    context = ScorerContext(suite.data, suite.options, config.scoring, config.agent, judge)
     scorer = make_scorer(suite.spec.scorer, context)
+    config = config.model_copy(update={"suite": config.suite.model_copy(update={"options": suite.options})})
+    if ready := getattr(scorer, "ready", None):
+        asyncio.run(ready(suite.samples))
     return Job(config, suite.spec.name, suite.hash, suite.samples, backend, backend.prepare(), scorer, suite.data)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -308,3 +309,24 @@ def test_the_time_of_a_run_ends_with_its_last_reply(yes: Server, tmp_path: Path)
     span_s = max(a.timing.at for a in attempts) - min(a.timing.at for a in attempts)
     assert outcome.summary.wall_s is not None
     assert span_s < outcome.summary.wall_s < span_s + busy_s + 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("/home/someone/mine.gguf", "mine.gguf"),
+        ("model.weights.path=~/models/mine.gguf", "model.weights.path=mine.gguf"),
+        ("model.url=http://127.0.0.1:8000/v1", "model.url=http://127.0.0.1:8000/v1"),
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B"),
+        ("right / wrong", "right / wrong"),
+    ],
+)
+def test_folders_of_whoever_ran_it_are_not_written(yes: Server, tmp_path: Path, value: str, kept: str) -> None:
+    plan = job(yes.url, tmp_path)
+    suite = plan.config.suite.model_copy(update={"options": {"note": value}})
+
+    outcome = execute(replace(plan, config=plan.config.model_copy(update={"suite": suite})))
+
+    told = read_manifest(outcome.folder).config["suite"]
+    assert isinstance(told, dict)
+    assert told["options"] == {"note": kept}
