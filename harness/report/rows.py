@@ -65,7 +65,7 @@ def warnings(run: RunView) -> tuple[str, ...]:
     if floor and floor.share and summary.accuracy is not None and summary.accuracy <= floor.share:
         found.append(floor.warning)
     if summary.n_unscored:
-        found.append(f"{counted(summary.n_unscored, 'attempt')} without a value of its own: see the parts of the score.")
+        found.append(f"{counted(summary.n_unscored, 'attempt')} without a value of its own: see the parts.")
     if summary.n_failed:
         found.append(f"{counted(summary.n_failed, 'attempt')} lost to the infrastructure, not scored.")
     return tuple(dict.fromkeys(found))

@@ -16,7 +16,15 @@ from pydantic import JsonValue
 from harness import __version__
 from harness.assets.store import file_sha256
 from harness.backends.clock import kernel_stamps
-from harness.config import BackendConfig, LlamaCppConfig, ModelConfig, RecordedConfig, RunConfig, template_file
+from harness.config import (
+    BackendConfig,
+    JudgeConfig,
+    LlamaCppConfig,
+    ModelConfig,
+    RecordedConfig,
+    RunConfig,
+    template_file,
+)
 from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
@@ -95,7 +103,7 @@ def config_hash(job: Job) -> str:
         "scorer": job.scorer.name,
         "agent": config.agent.model_dump(mode="json") if _is_agents(job) else None,
         "options": config.suite.options,
-        "judge": config.scoring.judge.model_dump(mode="json") if job.scorer.name == "judge" else None,
+        "judge": _judge(config.scoring.judge) if job.scorer.name == "judge" else None,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -115,6 +123,12 @@ def _lora_sha256(backend: BackendConfig) -> list[JsonValue]:
         return []
     files = [Path(one.path).expanduser() for one in backend.lora]
     return [file_sha256(file) if file.is_file() else None for file in files]
+
+
+def _judge(judge: JudgeConfig) -> dict[str, JsonValue]:
+    """What decides a judge's verdict: not where it is reached and how patiently it is asked."""
+    told = [one for one in judge.overrides if not one.startswith(("model.url=", "run.", "backend.connect_timeout_s="))]
+    return {"model": judge.model, "swap": judge.swap, "max_tokens": judge.max_tokens, "overrides": [*told]}
 
 
 def _recorded_sha256(backend: BackendConfig) -> str | None:

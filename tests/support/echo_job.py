@@ -69,6 +69,7 @@ def echo_job(
     tmp: Path,
     scorer: Scorer | LateScorer | None = None,
     samples: tuple[Sample, ...] = SAMPLES,
+    /,
     **run: object,
 ) -> Job:
     """A run of these samples, without warm-up and retries."""

@@ -88,9 +88,9 @@ def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:
         list(Mbpp(path).samples())
 
 
-def test_an_option_that_is_none_is_named() -> None:
+def test_an_option_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"suite\.options has 'extras', allowed for humaneval: extra, file"):
-        load_suite(SuiteConfig(name="humaneval", options={"extras": "x", "file": __file__}), Path())
+        load_suite(SuiteConfig(name="humaneval", options={"extras": "x", "file": __file__}), tmp_path)
 
 
 def test_evalplus_inputs_are_judged_by_the_canonical_solution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
