@@ -30,8 +30,8 @@ from harness.config import (
 )
 from harness.paths import conf_dir
 from harness.records import Message, Protocol, Reply, Sample, Score, ToolTarget
+from harness.runner.identity import Job
 from harness.runner.job import execute
-from harness.runner.session import Job
 from harness.store.runs import read_run
 
 POLICY = (

@@ -17,8 +17,8 @@ from harness.config import (
 from harness.protocols import Endpoint
 from harness.records import Sample
 from harness.records.manifest import BackendFacts
+from harness.runner.identity import Job
 from harness.runner.job import execute
-from harness.runner.session import Job
 from harness.scorers.bfcl import BfclScorer
 
 

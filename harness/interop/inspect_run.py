@@ -11,8 +11,9 @@ from harness.config import RunConfig
 from harness.errors import ConfigError, DataError
 from harness.interop.inspect_task import InspectTask, need_inspect, public_name
 from harness.protocols import LateScore
+from harness.runner.identity import Job, run_folder
 from harness.runner.job import Outcome
-from harness.runner.session import Job, Session, run_folder
+from harness.runner.session import Session
 from harness.store.runfolder import lock, point_latest
 from harness.suite.spec import load_suite, read_spec
 

@@ -17,11 +17,12 @@ from harness.records import Sample
 from harness.records.summary import Summary
 from harness.runner.engine import Stopwatch, Work, run_lanes
 from harness.runner.guard import Budget
+from harness.runner.identity import Job, run_folder
 from harness.runner.lag import LagMonitor
 from harness.runner.late import judge_waiting
 from harness.runner.progress import make_progress
 from harness.runner.schedule import arrivals_s, interleave
-from harness.runner.session import Job, Session, run_folder
+from harness.runner.session import Session
 from harness.runner.tally import Tally
 from harness.store.runfolder import lock, point_latest
 

@@ -7,8 +7,8 @@ from harness.config import RunConfig
 from harness.measure import e2e_s, tpot_s, ttft_s
 from harness.records import Attempt, Sample
 from harness.records.summary import GrammarSummary, Summary
+from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
-from harness.runner.session import Job
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import SUMMARY, write_record
 from harness.suite.spec import samples_hash

@@ -12,10 +12,11 @@ from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
 from harness.config import RunConfig
 from harness.interop.inspect_run import execute_inspect, is_inspect
+from harness.prices import priced
 from harness.report.table import markdown_page, print_table
+from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
 from harness.runner.recheck import recheck
-from harness.runner.session import Job
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.runfolder import write_atomic
 from harness.suite.spec import load_suite
@@ -52,6 +53,7 @@ def _execute(configs: Sequence[RunConfig], on_progress: OnProgress) -> list[Outc
 
 
 def _job(config: RunConfig, on_progress: OnProgress) -> Job:
+    config = config.model_copy(update={"model": priced(config.model, getattr(config.backend, "python", None))})
     suite = load_suite(config.suite, cache_dir(), on_progress)
     backend = backend_for(config.model, config.backend, on_progress=on_progress)
     judge = judge_seat(config.scoring, on_progress)

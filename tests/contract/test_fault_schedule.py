@@ -24,8 +24,8 @@ from harness.records import Attempt, Message, Protocol, Reply, Sample, Score, To
 from harness.records.manifest import BackendFacts
 from harness.records.summary import Summary
 from harness.runner.guard import FATAL
+from harness.runner.identity import Job
 from harness.runner.job import execute
-from harness.runner.session import Job
 from harness.store.journal import read_journal
 from harness.store.runfolder import ATTEMPTS, read_summary
 from harness.store.runs import read_run

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from harness.errors import DataError
 from harness.interop.lm_eval_results import export_lm_eval
 from harness.records import Attempt, Reply, Sample, Score, TaskTarget, Timing, target_of
+from harness.runner.identity import Job
 from harness.runner.job import execute
-from harness.runner.session import Job
 from harness.scorers.lm_eval import LmEvalScorer
 from harness.scorers.lm_eval_tasks import task_options
 from harness.store.runs import read_run

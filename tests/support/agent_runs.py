@@ -24,8 +24,8 @@ from harness.protocols import Endpoint
 from harness.records import AgentTarget, Attempt, Sample, Score, ToolCall, target_of
 from harness.records.manifest import BackendFacts
 from harness.runner.attempt import Asker, judge
+from harness.runner.identity import Job
 from harness.runner.job import execute
-from harness.runner.session import Job
 from harness.scorers.agent import AgentScorer
 from harness.store.outcomes import final_outcomes
 from tests.support import openai_server as fake

@@ -91,65 +91,70 @@ class Server:
     url: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    left: int = 0
+    """Callers that went away before the last event."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    told: Server
+    answer: Answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path != "/v1/messages":
+            self._refuse(Refusal(404, "not_found_error", f"no route {self.path}"))
+            return
+        self.told.headers.append({name.lower(): value for name, value in self.headers.items()})
+        self.told.bodies.append(body)
+        said = type(self).answer(len(self.told.bodies) - 1, body)
+        if isinstance(said, Refusal):
+            self._refuse(said)
+        else:
+            self._stream(said)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        error = {"type": "error", "error": {"type": refusal.kind, "message": refusal.message}}
+        data = json.dumps(error).encode()
+        self.send_response(refusal.status)
+        for name, value in {"content-type": "application/json", **refusal.headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _stream(self, parts: Sequence[Part]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for part in parts:
+                if isinstance(part, Pause):
+                    time.sleep(part.seconds)
+                    continue
+                self.wfile.write(f"event: {part['type']}\ndata: {json.dumps(part)}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            self.told.left += 1
 
 
 @contextmanager
 def serve(answer: Answer) -> Iterator[Server]:
     """Answers each message with `answer(n, body)`, n counting from 0; `url` is what a client takes as its base."""
-    server = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if self.path != "/v1/messages":
-                self._refuse(Refusal(404, "not_found_error", f"no route {self.path}"))
-                return
-            server.headers.append({name.lower(): value for name, value in self.headers.items()})
-            server.bodies.append(body)
-            said = answer(len(server.bodies) - 1, body)
-            if isinstance(said, Refusal):
-                self._refuse(said)
-            else:
-                self._stream(said)
-
-        def _refuse(self, refusal: Refusal) -> None:
-            error = {"type": "error", "error": {"type": refusal.kind, "message": refusal.message}}
-            data = json.dumps(error).encode()
-            self.send_response(refusal.status)
-            for name, value in {"content-type": "application/json", **refusal.headers}.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def _stream(self, parts: Sequence[Part]) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("connection", "close")
-            self.end_headers()
-            self.close_connection = True
-            try:
-                for part in parts:
-                    if isinstance(part, Pause):
-                        time.sleep(part.seconds)
-                        continue
-                    self.wfile.write(f"event: {part['type']}\ndata: {json.dumps(part)}\n\n".encode())
-                    self.wfile.flush()
-            except OSError:  # the client went away
-                pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told = Server()
+    handler = type("Handler", (_Handler,), {"told": told, "answer": staticmethod(answer)})
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     httpd.daemon_threads = True
-    server.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+    told.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield server
+        yield told
     finally:
         httpd.shutdown()
         httpd.server_close()

@@ -17,7 +17,7 @@ from harness.config import (
 from harness.protocols import Endpoint, LateScorer, Scorer
 from harness.records import Message, Protocol, Reply, Sample, Score, Tool, ToolTarget
 from harness.records.manifest import BackendFacts
-from harness.runner.session import Job
+from harness.runner.identity import Job
 
 __all__ = ["SAMPLES", "Attached", "Echo", "echo_job"]
 

@@ -10,8 +10,8 @@ from harness.backends.recorded import Recorded
 from harness.config import ModelConfig, RecordedConfig
 from harness.errors import ConfigError, DataError
 from harness.records import Attempt
+from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
-from harness.runner.session import Job
 from harness.store.runs import read_run
 from tests.support import openai_server as fake
 from tests.support.echo_job import SAMPLES, Echo, echo_job

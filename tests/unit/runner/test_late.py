@@ -10,8 +10,8 @@ import pytest
 from harness.errors import BackendError, ConfigError
 from harness.protocols import LateScore
 from harness.records import Attempt, Sample, Score
+from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
-from harness.runner.session import Job
 from harness.store.journal import read_journal
 from harness.store.runfolder import ATTEMPTS, SCORES, read_manifest
 from tests.support import openai_server as fake

@@ -11,9 +11,9 @@ import pytest
 
 from harness.errors import BackendError, ConfigError
 from harness.records import Attempt, Score
+from harness.runner.identity import Job
 from harness.runner.job import Outcome
 from harness.runner.job import execute as execute_all
-from harness.runner.session import Job
 from harness.store.journal import read_journal
 from harness.store.runfolder import ATTEMPTS, SCORES, read_manifest
 from harness.store.runs import read_run

@@ -6,9 +6,9 @@ from pathlib import Path
 from harness.config import ModelConfig
 from harness.records import Message, Sample, Tool, ToolTarget
 from harness.records.summary import Summary
+from harness.runner.identity import Job
 from harness.runner.job import execute
 from harness.runner.recheck import recheck
-from harness.runner.session import Job
 from harness.scorers.bfcl import BfclScorer
 from tests.support import openai_server as fake
 from tests.support.echo_job import echo_job

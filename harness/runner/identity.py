@@ -1,0 +1,119 @@
+"""What a run is: its parts, the hash of everything that decides an answer, and the folder it belongs to."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from pydantic import JsonValue
+
+from harness import __version__
+from harness.assets.store import file_sha256
+from harness.config import (
+    BackendConfig,
+    JudgeConfig,
+    LlamaCppConfig,
+    ModelConfig,
+    RecordedConfig,
+    RunConfig,
+    template_file,
+)
+from harness.errors import ConfigError
+from harness.paths import conf_dir
+from harness.protocols import Backend, LateScorer, Scorer
+from harness.records import AgentTarget, Sample
+from harness.records.manifest import WeightFacts
+from harness.store.runfolder import ATTEMPTS, find_unfinished, new_folder, read_manifest
+
+__all__ = ["Job", "config_hash", "run_folder"]
+
+_DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", "stall_s"}
+"""Keys of `run` that can change an answer or a timing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be run: a configuration with its samples, engine and judge."""
+
+    config: RunConfig
+    suite: str
+    suite_hash: str
+    samples: tuple[Sample, ...]
+    backend: Backend
+    weights: WeightFacts | None
+    scorer: Scorer | LateScorer
+    data: Path | None = None
+    """The suite's data, for environments."""
+    of_run: str | None = None
+    """Folder of the run whose misses these samples are."""
+
+
+def config_hash(job: Job) -> str:
+    """SHA-256 over everything that decides an answer: two runs of one hash can be finished into each other."""
+    config = job.config
+    decides: dict[str, JsonValue] = {
+        "suite": job.suite_hash,
+        "model": config.model.model_dump(mode="json", exclude={"weights", "price", "title", "publisher"}),
+        "weights": job.weights.sha256 if job.weights else None,
+        "backend": config.backend.model_dump(mode="json", exclude={"start_timeout_s", "connect_timeout_s", "check"}),
+        "run": config.run.model_dump(mode="json", include=_DECIDING),
+        "chat_template": _template_sha256(config.model),
+        "lora": _lora_sha256(config.backend),
+        "recorded": _recorded_sha256(config.backend),
+        "scorer": job.scorer.name,
+        "agent": config.agent.model_dump(mode="json") if _is_agents(job) else None,
+        "options": config.suite.options,
+        "judge": _judge(config.scoring.judge) if job.scorer.name == "judge" else None,
+        "harness": __version__,
+    }
+    return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _is_agents(job: Job) -> bool:
+    return any(isinstance(sample.target, AgentTarget) for sample in job.samples)
+
+
+def _template_sha256(model: ModelConfig) -> str | None:
+    return file_sha256(template_file(model.chat_template, conf_dir())) if model.chat_template else None
+
+
+def _lora_sha256(backend: BackendConfig) -> list[JsonValue]:
+    """Hashes of the adapters, so that one trained anew under its old name is another configuration."""
+    if not isinstance(backend, LlamaCppConfig):
+        return []
+    files = [Path(one.path).expanduser() for one in backend.lora]
+    return [file_sha256(file) if file.is_file() else None for file in files]
+
+
+def _judge(judge: JudgeConfig) -> dict[str, JsonValue]:
+    """What decides a judge's verdict: not where it is reached and how patiently it is asked."""
+    told = [one for one in judge.overrides if not one.startswith(("model.url=", "run.", "backend.connect_timeout_s="))]
+    return {"model": judge.model, "swap": judge.swap, "max_tokens": judge.max_tokens, "overrides": [*told]}
+
+
+def _recorded_sha256(backend: BackendConfig) -> str | None:
+    """Hash of the answers on record, so that other answers under the same name are another run."""
+    if not isinstance(backend, RecordedConfig):
+        return None
+    path = Path(backend.path).expanduser()
+    file = path / ATTEMPTS if path.is_dir() else path
+    return file_sha256(file) if file.is_file() else None
+
+
+def run_folder(job: Job) -> tuple[Path, bool]:
+    """The folder to write to, and whether it holds an earlier sitting. Raises ConfigError for one that does not fit."""
+    results, resume = Path(job.config.paths.results), job.config.run.resume
+    if resume == "never":
+        return new_folder(results), False
+    digest = config_hash(job)
+    if resume == "auto":
+        found = find_unfinished(results, digest)
+        return (found, True) if found else (new_folder(results), False)
+    folder = Path(resume)
+    manifest = read_manifest(folder)
+    if manifest.config_hash != digest:
+        raise ConfigError(
+            f"run.resume={resume} was run with another suite, model, weights, backend, seed or version; "
+            "use run.resume=never to start anew"
+        )
+    return folder.resolve(), True
