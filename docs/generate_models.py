@@ -14,6 +14,7 @@ from harness.records.asset import HfAsset, PypiAsset
 PAGE = Path(__file__).with_name("models.md")
 GIVEN_BY_USER = {
     "endpoint": ["model.url=http://127.0.0.1:8000/v1", "model.name=endpoint"],
+    "hosted": ["model.name=hosted"],
     "local": ["model.name=local", "model.weights.path=mine.gguf"],
     "recorded": ["backend.path=answers.jsonl"],
 }
@@ -149,7 +150,8 @@ def page() -> str:
             table(priced, (hosted_row(model) for model in models if model.hosted)),
             "## Your own\n",
             "`model=endpoint model.url=http://127.0.0.1:8000/v1 model.name=NAME` is any OpenAI-compatible server;",
-            "`model=local model.name=NAME model.weights.path=FILE` is any GGUF file.\n",
+            "`model=local model.name=NAME model.weights.path=FILE` is any GGUF file;",
+            "`model=hosted model.name=PROVIDER/MODEL` is any model that litellm knows, with its price (hosted.md).\n",
             "## Machines\n",
             "What an hour costs, for the cost of local models. Assumptions stand in the files; put your own figures.\n",
             table(["Name", "Machine", "USD an hour", "From"], (machine_row(machine) for machine in machines)),

@@ -1,7 +1,7 @@
 """The configuration as typed records: the only module that sees Hydra's DictConfig."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from hydra import compose
 from hydra.core.config_store import ConfigStore
@@ -15,10 +15,14 @@ from harness.records import Disturbance, Protocol, Record
 from harness.records.asset import AssetSpec
 
 __all__ = [
+    "AdapterConfig",
     "AgentConfig",
     "ArrivalConfig",
+    "AttachedConfig",
     "BackendConfig",
     "BudgetConfig",
+    "DoctorConfig",
+    "DoctorOptions",
     "EndpointConfig",
     "ExportConfig",
     "ExportTarget",
@@ -26,9 +30,14 @@ __all__ = [
     "GenerationConfig",
     "HardwareConfig",
     "JudgeConfig",
+    "LitellmConfig",
     "LlamaCppConfig",
+    "LlamaServerConfig",
+    "LmStudioConfig",
+    "LongPromptPrices",
     "LoraConfig",
     "ModelConfig",
+    "OllamaConfig",
     "PathsConfig",
     "PriceConfig",
     "PromptConfig",
@@ -38,7 +47,9 @@ __all__ = [
     "RunnerConfig",
     "SandboxConfig",
     "ScoringConfig",
+    "ServingConfig",
     "SuiteConfig",
+    "TokenPrices",
     "ValidateConfig",
     "VerbConfig",
     "WeightsConfig",
@@ -104,14 +115,34 @@ class WeightsConfig(Record):
     """Tag in Ollama's library."""
 
 
-class PriceConfig(Record):
-    """A provider's list price in USD per million tokens."""
+class TokenPrices(Record):
+    """What tokens cost by kind, in USD per million; a kind without a price costs as the kind it is part of."""
 
     input_usd_per_mtok: float = Field(ge=0)
     cached_input_usd_per_mtok: float | None = Field(default=None, ge=0)
+    """Read from the provider's prompt cache."""
+    cache_write_usd_per_mtok: float | None = Field(default=None, ge=0)
+    """Written to it, for its shortest lifetime."""
     output_usd_per_mtok: float = Field(ge=0)
+    reasoning_usd_per_mtok: float | None = Field(default=None, ge=0)
+
+
+class LongPromptPrices(TokenPrices):
+    """What all tokens of a call cost whose prompt is longer than a bound."""
+
+    over_tokens: int = Field(ge=1)
+
+
+class PriceConfig(TokenPrices):
+    """A provider's list price."""
+
+    long_prompt: tuple[LongPromptPrices, ...] = ()
+    batch: TokenPrices | None = None
+    """Of the provider's batch service, where it has one."""
     as_of: str
-    """Date of the price list."""
+    """Date of the price list; of a price that was read from a package, the package's version."""
+    source: str | None = None
+    """What it was read from; None: given in the configuration."""
 
 
 class ModelConfig(Record):
@@ -187,6 +218,65 @@ class EndpointConfig(Record):
     """Request fields that this server wants."""
 
 
+class AttachedConfig(Record):
+    """What all engines have that run already and are known by name."""
+
+    url: str
+    """Where it listens, up to `/v1`; `model.url` wins."""
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    ready_timeout_s: float = Field(default=60.0, ge=0)
+    """How long to wait while it says that it still loads."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """Least room for one request, as far as the model has it: an engine with less is refused. None: taken as it is."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Further request fields that this engine takes."""
+
+
+class AdapterConfig(Record):
+    """One of the LoRA adapters that a llama-server was started with, by its place in `--lora`, from 0."""
+
+    id: int = Field(ge=0)
+    scale: float = 1.0
+
+
+class LlamaServerConfig(AttachedConfig):
+    """llama.cpp's own server, started by somebody else."""
+
+    name: Literal["llamaserver"]
+    cache: Literal["off", "on"] = "off"
+    """Prompt cache, as in the backend `llamacpp`."""
+    lora: tuple[AdapterConfig, ...] = ()
+    """Scales sent with every request; adapters that are not named keep the server's."""
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is told, such as {enable_thinking: false}."""
+
+
+class OllamaConfig(AttachedConfig):
+    """Ollama, asked by its OpenAI routes, described by its own."""
+
+    name: Literal["ollama"]
+    keep_alive: str = Field(default="30m", pattern=r"^-?\d+(ms|s|m|h)$")
+    """How long the model stays loaded after a request; below zero: until Ollama ends."""
+    load_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class LmStudioConfig(AttachedConfig):
+    """LM Studio's server."""
+
+    name: Literal["lmstudio"]
+    ttl_s: int | None = Field(default=None, ge=1)
+    """Idle seconds after which a model that a request loaded is let go; None: LM Studio's own."""
+    load_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class ServingConfig(AttachedConfig):
+    """Servers for GPUs that load safetensors: SGLang, TensorRT-LLM's `trtllm-serve`, and a `vllm serve` of yours."""
+
+    name: Literal["sglang", "trtllm", "vllm_server"]
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is told, such as {enable_thinking: false}."""
+
+
 class RecordedConfig(Record):
     """Answers on record: a file of replies, or an earlier run's folder, judged without a call."""
 
@@ -194,7 +284,34 @@ class RecordedConfig(Record):
     path: str
 
 
-BackendConfig = Annotated[LlamaCppConfig | EndpointConfig | RecordedConfig, Field(discriminator="name")]
+class LitellmConfig(Record):
+    """Any provider that litellm knows, by `model.name=provider/model`; litellm runs in a process of its own."""
+
+    name: Literal["litellm"]
+    python: str | None = None
+    """The Python that has litellm; None: this one."""
+    api_key_file: str | None = None
+    """File that holds the key and that nobody else may read; None: `model.api_key_env`, or the provider's variables."""
+    cache: Literal["provider", "mark"] = "provider"
+    """`mark`: the tools and the system message are marked for the prompt cache, which Claude models want to be told."""
+    drop: tuple[str, ...] = ("seed",)
+    """Request fields left out where litellm says that the provider does not know them; any other is an error then."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """What litellm takes besides for this provider, such as `aws_region_name` or `api_version`. No keys."""
+    start_timeout_s: float = Field(default=60.0, gt=0)
+
+
+BackendConfig = Annotated[
+    LlamaCppConfig
+    | EndpointConfig
+    | RecordedConfig
+    | LitellmConfig
+    | LlamaServerConfig
+    | OllamaConfig
+    | LmStudioConfig
+    | ServingConfig,
+    Field(discriminator="name"),
+]
 
 
 class HardwareConfig(Record):
@@ -209,6 +326,18 @@ class HardwareConfig(Record):
     """Hours of use over which the price is written off."""
     watts: float | None = Field(default=None, ge=0)
     usd_per_kwh: float | None = Field(default=None, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Main memory as it is sold: in units of 2**30 bytes."""
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
+    """Of one card; None: models lie in main memory."""
+    usable_frac: float = Field(default=0.9, gt=0, le=1)
+    """Share of the memory where models lie that other programs leave."""
+    disk_gb: float | None = Field(default=None, gt=0)
+    """Room for weights, in units of 10**9 bytes."""
+    memory_bandwidth_gbs: float | None = Field(default=None, gt=0)
+    """Of the memory where models lie, in 10**9 bytes a second."""
+    consumer: bool | None = None
+    """Whether many people own one: the devices by which a model is a small one."""
 
 
 class SuiteConfig(Record):
@@ -421,12 +550,44 @@ class FetchConfig(VerbConfig):
     backend: BackendConfig
 
 
+class DoctorOptions(Record):
+    """What the doctor is to insist on, and where its verdicts turn."""
+
+    require: tuple[str, ...] = ()
+    """Names of checks; exit 1 where one of them is not as it must be."""
+    device: str = "laptop_16gb"
+    """Name in `conf/hardware`: the consumer device by which a model is a small one, unless `hardware` is one itself."""
+    ttft_s: float = Field(default=2.0, gt=0)
+    """Longest median wait for the first token that is practical for one user."""
+    tokens_per_s: float = Field(default=10.0, gt=0)
+    """Slowest median generation that is."""
+
+
+class DoctorConfig(VerbConfig):
+    """`do=doctor`: what this machine, or another, can run, and what is missing."""
+
+    model: ModelConfig | None = None
+    """None: all of `conf/model`."""
+    backend: BackendConfig
+    hardware: HardwareConfig
+    """`none`: this machine."""
+    doctor: DoctorOptions = DoctorOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_model_chosen(cls, data: Any) -> Any:
+        """Without a choice the group `model` holds the defaults of every model's keys and no name."""
+        model = data.get("model") if isinstance(data, dict) else None
+        return {**data, "model": None} if isinstance(model, dict) and "name" not in model else data
+
+
 _VERBS: dict[str, type[VerbConfig]] = {
     "run": RunConfig,
     "report": ReportConfig,
     "fetch": FetchConfig,
     "validate": ValidateConfig,
     "export": ExportConfig,
+    "doctor": DoctorConfig,
 }
 
 
@@ -482,7 +643,8 @@ def _missing_message(missing: list[str]) -> str:
 def explain_validation(error: ValidationError) -> str:
     """The first complaint of pydantic as one line with the key, the value seen and what is allowed."""
     first = error.errors()[0]
-    parts = [str(part) for part in first["loc"] if part not in {"llamacpp", "endpoint", "recorded"}]
+    chosen = first["loc"][:1] == ("backend",)  # which of the backends it is, stands between and is no key
+    parts = [str(part) for place, part in enumerate(first["loc"]) if not (chosen and place == 1)]
     key = ".".join(parts) or "configuration"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -505,7 +667,11 @@ def template_file(name: str, conf_dir: Path) -> Path:
 
 def known_keys(verb: str, backend: str) -> list[str]:
     """Every dotted key that a verb's configuration can have, for a message that names the nearest."""
-    kinds: dict[str, type[Record]] = {"endpoint": EndpointConfig, "recorded": RecordedConfig}
+    kinds: dict[str, type[Record]] = {
+        name: kind
+        for kind in get_args(get_args(BackendConfig)[0])
+        for name in get_args(kind.model_fields["name"].annotation)
+    }
     return sorted(_keys_of(_VERBS.get(verb, RunConfig), "", kinds.get(backend, LlamaCppConfig)))
 
 

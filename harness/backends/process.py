@@ -32,8 +32,18 @@ class ServerProcess:
     to a nameless file, which nobody has to drain while requests are timed.
     """
 
-    def __init__(self, script: Path, order: Mapping[str, object], *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        script: Path,
+        order: Mapping[str, object],
+        *,
+        environment: Mapping[str, str],
+        python: str = sys.executable,
+        engine: str = "llama.cpp",
+    ) -> None:
+        """Runs `script` by `python`; `engine` is what the child is called where its end is told."""
         self._script = script
+        self._python, self._engine = python, engine
         self._order = json.dumps({**order, "parent": os.getpid()}).encode() + b"\n"
         self._environment = {**os.environ, **environment}
         self._log: IO[bytes] | None = None
@@ -41,7 +51,7 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         self._log = tempfile.TemporaryFile()
-        command = [sys.executable, "-P", "-X", "utf8", str(self._script)]
+        command = [self._python, "-P", "-X", "utf8", str(self._script)]
         try:
             self._process = subprocess.Popen(
                 command,
@@ -112,7 +122,7 @@ class ServerProcess:
         else:
             how = f"ended with code {code}"
         reason = reason_in_log(self.log())
-        return f"llama.cpp {how} {when}" + (f": {reason}" if reason else "")
+        return f"{self._engine} {how} {when}" + (f": {reason}" if reason else "")
 
     def log(self) -> str:
         """The last part of what the child wrote to its standard error."""

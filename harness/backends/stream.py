@@ -299,6 +299,9 @@ def _usage(parts: _Assembly) -> Usage:
     return Usage(
         prompt_tokens=_whole(usage.get("prompt_tokens")),
         cached_tokens=_whole(prompt_details.get("cached_tokens")) if isinstance(prompt_details, dict) else None,
+        cache_write_tokens=_whole(prompt_details.get("cache_write_tokens"))
+        if isinstance(prompt_details, dict)
+        else None,
         output_tokens=_whole(usage.get("completion_tokens")),
         reasoning_tokens=_whole(output_details.get("reasoning_tokens")) if isinstance(output_details, dict) else None,
         counted_by="server",

@@ -129,6 +129,9 @@ class Usage(Record):
     prompt_tokens: int | None = None
     """All prompt tokens, cached ones included."""
     cached_tokens: int | None = None
+    """Those read from a prompt cache."""
+    cache_write_tokens: int | None = None
+    """Those written to a prompt cache, where the provider counts them: part of `prompt_tokens`, not of the cached."""
     output_tokens: int | None = None
     """Generated tokens, reasoning included."""
     reasoning_tokens: int | None = None
