@@ -52,7 +52,7 @@ class Recorded:
         if self._path.is_dir():
             if not (self._path / ATTEMPTS).is_file():
                 raise DataError(f"backend.path={self._path} is no run folder: it has no {ATTEMPTS}")
-            yield from (attempt for attempt, _ in final_outcomes(self._path))
+            yield from self._of_run()
             return
         seen: dict[str, int] = {}
         with self._path.open("rb") as file:
@@ -64,6 +64,16 @@ class Recorded:
                     raise DataError(f"{self._path.name} lines {seen[attempt.key]} and {number} are both {attempt.key}")
                 seen[attempt.key] = number
                 yield attempt
+
+    def _of_run(self) -> Iterator[Attempt]:
+        """The attempts of an earlier run. Raises ConfigError if their calls are written in another form."""
+        for attempt, _ in final_outcomes(self._path):
+            if attempt.protocol != self._model.protocol:
+                raise ConfigError(
+                    f"the answers in {self._path} are {attempt.protocol}, model.protocol is {self._model.protocol}: "
+                    f"add model.protocol={attempt.protocol} model.name={attempt.model}"
+                )
+            yield attempt
 
     def _attempt(self, line: bytes, where: str) -> Attempt:
         try:

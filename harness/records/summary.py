@@ -201,7 +201,7 @@ class Summary(Record):
     rates: dict[str, Rate] = Field(default_factory=dict)
     """Counts of the scorer over all samples, by name."""
     pass_at: tuple[PassK, ...] = ()
-    """Unbiased pass@k for k = 1 .. trials, where every value is 0 or 1 and there are several trials."""
+    """Unbiased pass@k for k = 1 .. the trials that every sample has, where every value is 0 or 1."""
     pass_hat: tuple[PassK, ...] = ()
     """pass^k likewise: the chance that k attempts all pass."""
     format: FormatSummary | None = None

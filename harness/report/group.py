@@ -1,7 +1,7 @@
 """The runs of one suite: which are ranked, which are not and why, and by what name each is told apart."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records import AgentTarget, Sample, TextTarget, ToolTarget
@@ -10,6 +10,8 @@ from harness.report.formats import counted
 from harness.report.view import RunView, SuiteKey, latest, suites
 
 __all__ = ["Group", "group_of", "groups_of", "suite_label"]
+
+_MOST_SETTINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,19 @@ def _names(runs: Sequence[RunView], *, by_protocol: bool) -> dict[str, str]:
     stored: dict[str, set[str | None]] = {}
     for run in runs:
         stored.setdefault(plain[run.id], set()).add(run.summary.quantization)
-    return {
+    told = {
         run.id: f"{plain[run.id]}, {run.summary.quantization}"
         if len(stored[plain[run.id]]) > 1 and run.summary.quantization
         else plain[run.id]
         for run in runs
     }
+    return {run.id: _with_settings(run, [one for one in runs if told[one.id] == told[run.id]], told) for run in runs}
+
+
+def _with_settings(run: RunView, alike: Sequence[RunView], told: Mapping[str, str]) -> str:
+    """A run's name with the settings in which it differs from others of that name."""
+    all_of_them = [one.settings for one in alike]
+    own = run.settings
+    differ = [key for key in own if any(other.get(key) != own[key] for other in all_of_them)]
+    shown = ", ".join(f"{key.rpartition('.')[2]}={own[key]}" for key in sorted(differ)[:_MOST_SETTINGS])
+    return f"{told[run.id]}, {shown}" if shown else told[run.id]

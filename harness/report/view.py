@@ -4,6 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import orjson
+from pydantic import JsonValue
+
+from harness.config import AgentConfig, GenerationConfig, JudgeConfig, PromptConfig
 from harness.records import Attempt, Sample, Score
 from harness.records.manifest import Manifest
 from harness.records.summary import Summary
@@ -12,6 +16,18 @@ __all__ = ["RunView", "SuiteKey", "latest", "suites"]
 
 SuiteKey = tuple[str, str]
 """Name and hash of a suite: accuracies are compared within one key only."""
+
+
+_DECIDING: dict[str, dict[str, JsonValue]] = {
+    "agent": AgentConfig().model_dump(mode="json"),
+    "backend.cache": {"cache": "off"},
+    "backend.lora": {},
+    "model.generation": GenerationConfig().model_dump(mode="json"),
+    "model.prompt": PromptConfig().model_dump(mode="json"),
+    "scoring.judge": JudgeConfig().model_dump(mode="json"),
+    "suite.options": {},
+}
+"""Parts of the configuration that make another set-up, with their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,21 @@ class RunView:
         """What two runs must share to differ by their protocol only."""
         return (self.summary.model, self.summary.backend, self.summary.quantization)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was set besides model, suite and protocol and can change a verdict, by dotted key; defaults left out."""
+        found: dict[str, str] = {}
+        for part, defaults in _DECIDING.items():
+            node: JsonValue = self.manifest.config
+            for key in part.split("."):
+                node = node.get(key) if isinstance(node, dict) else None
+            values = node if isinstance(node, dict) else {part.rpartition(".")[2]: node} if node else {}
+            prefix = part if isinstance(node, dict) else part.rpartition(".")[0]
+            for key, value in values.items():
+                if value not in (None, [], {}, defaults.get(key)):
+                    found[f"{prefix}.{key}"] = value if isinstance(value, str) else orjson.dumps(value).decode()
+        return found
+
     def sample_values(self) -> dict[str, float]:
         """Mean value over the scored trials of each sample."""
         found: dict[str, list[float]] = defaultdict(list)
@@ -75,7 +106,7 @@ class RunView:
 
 
 def latest(runs: Iterable[RunView]) -> tuple[list[RunView], list[RunView]]:
-    """Two lists: of each model × protocol × suite the run that counts, and the ones it replaces.
+    """Two lists: of each model × protocol × suite × settings the run that counts, and the ones it replaces.
 
     A complete run counts before an unfinished one, then the later before the earlier. A re-run of another run's misses
     replaces nothing but an earlier one of the same run, and is replaced with it.
@@ -84,7 +115,8 @@ def latest(runs: Iterable[RunView]) -> tuple[list[RunView], list[RunView]]:
     for run in runs:
         of_run = run.summary.of_run
         suite = run.suite_key if of_run is None else None
-        groups[(suite, of_run, run.model_key, run.summary.protocol)].append(run)
+        settings = tuple(sorted(run.settings.items()))
+        groups[(suite, of_run, run.model_key, run.summary.protocol, settings)].append(run)
     current: list[RunView] = []
     older: list[RunView] = []
     for group in groups.values():

@@ -12,7 +12,10 @@ from harness.records.manifest import MachineFacts
 
 __all__ = ["commit", "machine_facts", "package_versions"]
 
-_PACKAGES = ("aiohttp", "hydra-core", "numpy", "orjson", "pydantic", "scipy", "slm-harness", "xllamacpp")
+_PACKAGES = (
+    "aiohttp", "emoji", "hydra-core", "inspect-ai", "inspect-evals", "json-repair", "jsonschema", "langdetect",
+    "lm-eval", "nltk", "numpy", "onnxruntime", "orjson", "pydantic", "scipy", "slm-harness", "syllapy", "xllamacpp",
+)  # fmt: skip
 
 
 def machine_facts() -> MachineFacts:

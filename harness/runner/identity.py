@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import orjson
@@ -26,6 +27,15 @@ from harness.records.manifest import WeightFacts
 from harness.store.runfolder import ATTEMPTS, find_unfinished, new_folder, read_manifest
 
 __all__ = ["Job", "config_hash", "run_folder"]
+
+_CHECKERS = {
+    "embedding": ("onnxruntime", "tokenizers"),
+    "instruct": ("emoji", "langdetect", "lm-eval", "nltk", "syllapy"),
+    "inspect": ("inspect-ai", "inspect-evals"),
+    "lm_eval": ("lm-eval",),
+    "text": ("jsonschema",),
+}
+"""Packages that judge, by scorer."""
 
 _DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", "stall_s"}
 """Keys of `run` that can change an answer or a timing."""
@@ -63,10 +73,24 @@ def config_hash(job: Job) -> str:
         "scorer": job.scorer.name,
         "agent": config.agent.model_dump(mode="json") if _is_agents(job) else None,
         "options": config.suite.options,
+        "repair": config.scoring.repair,
+        "sandbox": config.scoring.sandbox.model_dump(mode="json") if job.scorer.name == "code" else None,
+        "checkers": _versions(job.scorer.name),
         "judge": _judge(config.scoring.judge) if job.scorer.name == "judge" else None,
         "harness": __version__,
     }
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _versions(scorer: str) -> dict[str, JsonValue]:
+    """Versions of the packages that a scorer's verdicts come from; None where one is not installed."""
+    found: dict[str, JsonValue] = {}
+    for package in _CHECKERS.get(scorer, ()):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
 
 
 def _is_agents(job: Job) -> bool:

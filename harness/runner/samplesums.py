@@ -21,6 +21,8 @@ class SampleSums:
     """Number of the session; below zero and unique for a sample that has none."""
     _sums: "array[float]" = field(default_factory=lambda: array("d"))
     _counts: "array[int]" = field(default_factory=lambda: array("I"))
+    partial: bool = False
+    """Whether any value lies between 0 and 1."""
 
     def __len__(self) -> int:
         """Samples seen, scored or not."""
@@ -46,6 +48,7 @@ class SampleSums:
         """Adds a value to the sample at a position."""
         self._sums[position] += value
         self._counts[position] += 1
+        self.partial = self.partial or value not in (0.0, 1.0)
 
     @property
     def categories(self) -> list[str]:
@@ -60,11 +63,12 @@ class SampleSums:
         sessions = np.frombuffer(self._session, dtype=np.int64)[chosen].tolist() if self._sessions else []
         return means, sessions
 
-    def trials(self) -> tuple[list[float], list[int]]:
-        """Sum and number of the values of each scored sample."""
+    def trials(self) -> tuple[list[float], list[int], list[int]]:
+        """Sum and number of the values of each scored sample, and, if any share one, the number of its session."""
         chosen = self._scored(None)
         counts = np.frombuffer(self._counts, dtype=np.uint32)[chosen]
-        return np.frombuffer(self._sums)[chosen].tolist(), counts.tolist()
+        sessions = self.sessions_of(np.flatnonzero(chosen))
+        return np.frombuffer(self._sums)[chosen].tolist(), counts.tolist(), sessions
 
     def sessions_of(self, positions: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[int]:
         """Number of the session of each position, if any samples share one; else nothing."""

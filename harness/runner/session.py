@@ -184,12 +184,25 @@ class Session:
     def take(self, attempts: Iterator[Attempt]) -> None:
         """Notes attempts that are on record already, those of this run's samples and trials that are not here yet."""
         samples = {sample.id: sample for sample in self.job.samples}
+        strange = later = 0
         for attempt in attempts:
             sample = samples.get(attempt.sample)
-            if sample is None or attempt.trial >= self.job.config.run.trials:
-                continue
-            if not self._is_done(attempt.sample, attempt.trial):
+            if sample is None:
+                strange += 1
+            elif attempt.trial >= self.job.config.run.trials:
+                later += 1
+            elif isinstance(sample.target, AgentTarget) and not attempt.steps and attempt.failure is None:
+                raise DataError(
+                    f"the recorded answer to {sample.id} has no steps, and an agent's task is judged by what was done; "
+                    "name the folder of a run of this suite: backend.path=results/run/…"
+                )
+            elif not self._is_done(attempt.sample, attempt.trial):
                 self._record(sample, attempt)
+        if strange:
+            self.warn(f"{strange} recorded answers are to samples that this run does not have, and were left aside")
+        if later:
+            trials = self.job.config.run.trials
+            self.warn(f"{later} recorded answers are of later trials than run.trials={trials}, and were left aside")
         if missing := self.n_planned - self.tally.n_finished - self.tally.n_waiting:
             self.warn(f"{missing} of {self.n_planned} attempts have no answer on record")
 

@@ -116,17 +116,15 @@ def _part(tally: Tally, name: str) -> PartSummary:
 
 
 def pass_k(tally: Tally, estimate: Callable[[int, int, int], float]) -> tuple[PassK, ...]:
-    """An estimate from trials for every k up to the trials that each sample has; nothing where a value is partial."""
-    sums, counts = tally.samples.trials()
-    most = max(counts, default=0)
-    if most < 2 or any(value != int(value) for value in sums):
+    """An estimate for every k up to the trials that each scored sample has; nothing where any value is partial."""
+    sums, counts, sessions = tally.samples.trials()
+    if tally.samples.partial or min(counts, default=0) < 2:
         return ()
     found = []
-    for k in range(1, most + 1):
-        each = [estimate(n, int(passed), k) for passed, n in zip(sums, counts, strict=True) if n >= k]
-        if each:
-            mean = sum(each) / len(each)
-            found.append(PassK(k=k, value=mean, interval=mean_interval(each), n_samples=len(each)))
+    for k in range(1, min(counts) + 1):
+        each = [estimate(n, int(passed), k) for passed, n in zip(sums, counts, strict=True)]
+        interval = mean_interval(each, sessions)
+        found.append(PassK(k=k, value=sum(each) / len(each), interval=interval, n_samples=len(each)))
     return tuple(found)
 
 
@@ -150,7 +148,14 @@ def unfit(tally: Tally, manifest: Manifest) -> str | None:
     if manifest.tools_dropped:
         return "the chat template drops the tools: the model never saw them"
     table = tally.decision_table()
-    if table is None or table.should_call_called or table.should_call_silent < _EVIDENT:
+    if table is None or table.should_call_called:
+        return None
+    if not table.should_call_silent and not table.should_abstain_called and table.should_abstain_silent >= _EVIDENT:
+        return (
+            f"none of the {table.should_abstain_silent} samples wants a call and none was made: a model that can call "
+            "and one whose calls nobody can read look alike here; add categories that want calls"
+        )
+    if table.should_call_silent < _EVIDENT:
         return None
     n, quiet, loud = table.should_call_silent, table.should_abstain_silent, table.should_abstain_called
     beside = f", and {quiet} of {quiet + loud} samples that want none pass" if quiet + loud else ""

@@ -9,7 +9,7 @@ import pytest
 from harness.backends.recorded import Recorded
 from harness.config import ModelConfig, RecordedConfig
 from harness.errors import ConfigError, DataError
-from harness.records import Attempt
+from harness.records import AgentTarget, Attempt
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
 from harness.store.runs import read_run
@@ -125,3 +125,30 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no run folder"):
         list(recorded(tmp_path).attempts())
+
+
+def test_answers_of_an_earlier_run_are_not_read_in_another_form(tmp_path: Path) -> None:
+    with serve_in_thread(lambda _n, _b: fake.reply("yes")) as server:
+        before = once(echo_job(server.url, tmp_path))
+    prompted = MODEL.model_copy(update={"protocol": "prompted"})
+
+    with pytest.raises(ConfigError, match=r"are native, model.protocol is prompted: add model.protocol=native"):
+        list(Recorded(RecordedConfig(name="recorded", path=str(before.folder)), prompted).attempts())
+
+
+def test_what_is_left_aside_is_counted(tmp_path: Path) -> None:
+    rows = [{"id": "s0", "content": "yes", "trial": trial} for trial in range(3)] + [{"id": "odd", "content": "yes"}]
+
+    warnings = once(job(lines(tmp_path / "a.jsonl", *rows), tmp_path)).summary.warnings
+
+    assert any("2 recorded answers are of later trials than run.trials=1" in one for one in warnings)
+    assert any("1 recorded answers are to samples that this run does not have" in one for one in warnings)
+
+
+def test_a_plain_reply_is_no_agents_task(tmp_path: Path) -> None:
+    sample = SAMPLES[0].model_copy(update={"target": AgentTarget(environment="toy")})
+    file = lines(tmp_path / "a.jsonl", {"id": sample.id, "content": "done"})
+    plan = replace(job(file, tmp_path), samples=(sample,))
+
+    with pytest.raises(DataError, match="has no steps, and an agent's task is judged by what was done"):
+        once(plan)

@@ -59,6 +59,13 @@ def test_too_few_questions_are_no_evidence(tmp_path: Path) -> None:
     assert ran(tmp_path, "No.", wanting=9).unfit is None
 
 
+def test_silence_where_nothing_else_was_asked_is_no_evidence_of_ability(tmp_path: Path) -> None:
+    summary = ran(tmp_path, "No.", wanting=0, quiet=12)
+
+    assert summary.unfit is not None
+    assert "none of the 12 samples wants a call and none was made" in summary.unfit
+
+
 def test_points_that_repair_gives_back_and_those_that_were_luck_are_told_apart(tmp_path: Path) -> None:
     summary = ran(tmp_path, '{"name": "f", "arguments": {}')
 
