@@ -13,7 +13,7 @@ demo: $(VENV)/.core
 		suite.limit=$(or $(LIMIT),20)
 	$(BIN)/python -m harness do=report
 
-# What the suites beyond toolcall need: lm-eval's and Inspect's tasks, instruction checkers, embeddings.
+# What suites beyond toolcall need (lm-eval, Inspect, instruction checkers, embeddings), and litellm for hosted models.
 suites: $(VENV)/.suites
 
 test: $(VENV)/.dev
