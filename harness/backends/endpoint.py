@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,13 +12,13 @@ import aiohttp
 from pydantic import JsonValue
 
 from harness.assets import OnProgress
-from harness.backends.server_probe import Answer, get_json, origin
+from harness.backends.server_probe import Answer, get_json, llamacpp_facts, origin
 from harness.config import EndpointConfig, ModelConfig
 from harness.errors import BackendError, ConfigError
 from harness.protocols import Endpoint
 from harness.records.manifest import BackendFacts
 
-__all__ = ["AttachedEndpoint"]
+__all__ = ["AttachedEndpoint", "checked_url", "key_header", "refused", "unreachable"]
 
 _LISTED = 8
 """Names shown of a long list of models."""
@@ -51,7 +50,10 @@ class AttachedEndpoint:
 
     @asynccontextmanager
     async def _attach(self) -> AsyncIterator[Endpoint]:
-        base_url, headers = _base_url(self._model), _key_header(self._model)
+        if self._model.url is None:
+            example = "add: model.url=http://127.0.0.1:8000/v1"
+            raise ConfigError(f"{self._model.name} has no address for backend=endpoint; {example}")
+        base_url, headers = checked_url(self._model.url), key_header(self._model)
         served: Mapping[str, JsonValue] = {}
         server = None
         if self._config.check:
@@ -81,9 +83,9 @@ class AttachedEndpoint:
                 f"Give it longer with backend.connect_timeout_s={4 * limit:g}"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise BackendError(_unreachable(base_url, error)) from None
+            raise BackendError(unreachable(base_url, error)) from None
         if answer.status in {401, 403}:
-            raise BackendError(_refused(self._model, base_url, answer.status))
+            raise BackendError(refused(self._model, base_url, answer.status))
         if answer.status == 404:
             raise BackendError(await self._not_found(base_url, headers))
         if answer.status != 200:
@@ -129,7 +131,7 @@ class AttachedEndpoint:
         paths = ("/props", "/version", "/api/version")
         props, vllm, ollama = await asyncio.gather(*(self._ask(f"{root}{path}", headers) for path in paths))
         if "default_generation_settings" in props:
-            return facts.model_copy(update=_llamacpp_facts(props))
+            return facts.model_copy(update=llamacpp_facts(props))
         version = vllm.get("version") or ollama.get("version")
         maker = served.get("owned_by") if vllm.get("version") else "ollama"
         limit = served.get("max_model_len")
@@ -148,14 +150,12 @@ class AttachedEndpoint:
         return {}
 
 
-def _base_url(model: ModelConfig) -> str:
+def checked_url(url: str, key: str = "model.url") -> str:
     """The base URL as given, but for a slash at its end. Raises ConfigError for what no request could be sent to."""
-    if model.url is None:
-        raise ConfigError(f"{model.name} has no address for backend=endpoint; add: model.url=http://127.0.0.1:8000/v1")
-    parts = urlsplit(model.url)
+    parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            "model.url holds a user, a password or a query: give the address alone, and the name of the variable with "
+            f"{key} holds a user, a password or a query: give the address alone, and the name of the variable with "
             "your key as model.api_key_env=NAME"
         )
     try:
@@ -163,15 +163,15 @@ def _base_url(model: ModelConfig) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ConfigError(f"model.url={model.url} is no address: it looks like http://127.0.0.1:8000/v1")
-    base_url = model.url.rstrip("/")
+        raise ConfigError(f"{key}={url} is no address: it looks like http://127.0.0.1:8000/v1")
+    base_url = url.rstrip("/")
     for route in _ROUTES:
         if base_url.endswith(route):
-            raise ConfigError(f"model.url ends before the route: model.url={base_url.removesuffix(route)}")
+            raise ConfigError(f"{key} ends before the route: {key}={base_url.removesuffix(route)}")
     return base_url
 
 
-def _key_header(model: ModelConfig) -> dict[str, str]:
+def key_header(model: ModelConfig) -> dict[str, str]:
     """The authorization header, empty where no key is configured. Raises ConfigError with the variable's name alone."""
     variable = model.api_key_env
     if variable is None:
@@ -184,19 +184,23 @@ def _key_header(model: ModelConfig) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def _unreachable(base_url: str, error: Exception) -> str:
+def unreachable(
+    base_url: str, error: Exception, *, key: str = "model.url", start: str = "start the server, or correct model.url"
+) -> str:
+    """What is wrong with an address that no HTTP comes from, in one line; `start` is said where nothing listens."""
     parts = urlsplit(base_url)
     where = f"{parts.scheme}://{parts.netloc}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"the host of model.url={base_url} is not known: correct it, or check your network"
+        return f"the host of {key}={base_url} is not known: correct it, or check your network"
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"{where} does not speak TLS as expected: for a local server model.url starts with http://"
+        return f"{where} does not speak TLS as expected: for a local server {key} starts with http://"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"nothing listens at {where}: start the server, or correct model.url"
-    return f"{where} answers, but not in HTTP ({type(error).__name__}): correct model.url"
+        return f"nothing listens at {where}: {start}"
+    return f"{where} answers, but not in HTTP ({type(error).__name__}): correct {key}"
 
 
-def _refused(model: ModelConfig, base_url: str, status: int) -> str:
+def refused(model: ModelConfig, base_url: str, status: int) -> str:
+    """What to do about a key that is missing or not taken, in one line without the key."""
     if model.api_key_env is None:
         return f"{base_url} wants a key ({status}): export it and name its variable, model.api_key_env=NAME"
     return f"{base_url} refuses the key in {model.api_key_env} ({status}): export a valid one as {model.api_key_env}=…"
@@ -208,18 +212,3 @@ def _no_such_model(model: ModelConfig, served: str, names: list[str]) -> str:
     shown = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
     hint = near[0] if near else (names[0] if len(names) == 1 else "…")
     return f"the server has no model {served!r}; it has: {shown or 'none'}; try {key}={hint}, or backend.check=false"
-
-
-def _llamacpp_facts(props: Mapping[str, JsonValue]) -> dict[str, object]:
-    template, caps = props.get("chat_template"), props.get("chat_template_caps")
-    settings = props.get("default_generation_settings")
-    context = settings.get("n_ctx") if isinstance(settings, dict) else None
-    tools = caps.get("supports_tools") if isinstance(caps, dict) else None
-    slots, build = props.get("total_slots"), props.get("build_info")
-    return {
-        "build": f"llama.cpp {build}" if isinstance(build, str) else "llama.cpp",
-        "chat_template_sha256": hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else None,
-        "template_supports_tools": tools if isinstance(tools, bool) else None,
-        "context_tokens": context if isinstance(context, int) else None,
-        "slots": slots if isinstance(slots, int) else None,
-    }

@@ -1,5 +1,6 @@
 """What a running server says of itself over HTTP: health, properties, models, prompt lengths."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from yarl import URL
 
 from harness.protocols import Endpoint
 
-__all__ = ["Answer", "count_prompt_tokens", "get_json", "origin", "post_json"]
+__all__ = ["Answer", "count_prompt_tokens", "get_json", "llamacpp_facts", "origin", "post_json"]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NO_SUCH_ROUTE = frozenset({404, 405, 501})
@@ -23,6 +24,8 @@ class Answer:
     status: int
     body: JsonValue = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    """The body where it is no JSON."""
 
     def table(self) -> Mapping[str, JsonValue]:
         """The body as an object; empty where it is none."""
@@ -65,7 +68,8 @@ async def _ask(
             value: JsonValue = orjson.loads(raw)
         except orjson.JSONDecodeError:
             value = None
-        return Answer(response.status, value, {key.lower(): one for key, one in response.headers.items()})
+        headers = {key.lower(): one for key, one in response.headers.items()}
+        return Answer(response.status, value, headers, raw.decode(errors="replace") if value is None else "")
 
 
 async def count_prompt_tokens(
@@ -89,3 +93,19 @@ async def count_prompt_tokens(
         return None
     count = answer.table().get("input_tokens")
     return count if answer.status == 200 and isinstance(count, int) else None
+
+
+def llamacpp_facts(props: Mapping[str, JsonValue]) -> dict[str, object]:
+    """Fields of BackendFacts that llama.cpp's `/props` gives away."""
+    template, caps = props.get("chat_template"), props.get("chat_template_caps")
+    settings = props.get("default_generation_settings")
+    context = settings.get("n_ctx") if isinstance(settings, dict) else None
+    tools = caps.get("supports_tools") if isinstance(caps, dict) else None
+    slots, build = props.get("total_slots"), props.get("build_info")
+    return {
+        "build": f"llama.cpp {build}" if isinstance(build, str) else "llama.cpp",
+        "chat_template_sha256": hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else None,
+        "template_supports_tools": tools if isinstance(tools, bool) else None,
+        "context_tokens": context if isinstance(context, int) else None,
+        "slots": slots if isinstance(slots, int) else None,
+    }

@@ -25,8 +25,8 @@ class EngineServer:
     """One stand-in. What a test sets here, the next request gets."""
 
     routes: Mapping[str, object]
-    """Path to body, by GET or POST; a number is a status, a pair a status with a body, text is sent as it is, a function
-    is asked with the body."""
+    """Path to body, by GET or POST; a number is a status, a pair a status with a body, text is sent as it is, and a
+    function is asked with the body."""
     gap_s: float = 0.0
     refusal: tuple[int, object] | None = None
     url: str = ""

@@ -22,6 +22,7 @@ GIVEN_BY_USER = {
     "hosted": ["model.name=anthropic/claude-sonnet-4-5"],
     "local": ["model.name=mine", "model.weights.path=mine.gguf"],
     "recorded": ["backend.path=answers.jsonl"],
+    "served": ["model.name=mine:1b"],
 }
 NAMED = [name for name in ALL if name not in GIVEN_BY_USER]
 WANTED = {
@@ -147,6 +148,14 @@ def test_model_picks_its_usual_backend(name: str, backend: str) -> None:
 @pytest.mark.parametrize("order", [("model=phi4mini", "backend=endpoint"), ("backend=endpoint", "model=phi4mini")])
 def test_backend_of_the_command_line_wins_over_the_models(order: tuple[str, str]) -> None:
     assert composed(*order, "model.url=http://127.0.0.1:8000/v1").backend.name == "endpoint"
+
+
+@pytest.mark.parametrize("engine", ["llamaserver", "lmstudio", "ollama", "sglang", "trtllm", "vllm_server"])
+def test_a_local_engine_is_one_word_beside_the_model(engine: str) -> None:
+    found = composed("model=phi4mini", f"backend={engine}").backend
+
+    assert found.name == engine
+    assert found == composed("model=served", f"backend={engine}", "model.name=x").backend
 
 
 def test_endpoint_without_address_and_name_says_what_to_type() -> None:
