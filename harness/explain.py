@@ -1,11 +1,12 @@
 """Hydra's complaints in one line: what was seen, what is allowed, and the nearest match."""
 
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from harness.paths import conf_dir
 
@@ -83,8 +84,12 @@ def _chosen(argv: list[str]) -> dict[str, str]:
 
 def _no_key(key: str, chosen: dict[str, str]) -> str:
     allowed = _known_keys(chosen)
+    if key in allowed:
+        return f"{key} is a key that the chosen files leave out; add it: +{key}=…"
     parent = key.rpartition(".")[0]
     siblings = [one for one in allowed if one.rpartition(".")[0] == parent]
+    if parent == "suite.options" and not siblings:
+        return f"{key} is not a key: conf/suite/{chosen['suite']}.yaml lists none there; add it: +{key}=…"
     if not parent:
         siblings = sorted({*groups(), *(one.partition(".")[0] for one in allowed)})
     scope = siblings or allowed
@@ -105,4 +110,13 @@ def _known_keys(chosen: dict[str, str]) -> list[str]:
         if file.is_file():
             loaded = OmegaConf.load(file)
             keys.update(f"{group}.{key}" for key in loaded if isinstance(key, str) and key != "defaults")
+            keys.update(_inside("suite.options", OmegaConf.select(loaded, "options") if group == "suite" else None))
     return sorted(keys)
+
+
+def _inside(prefix: str, node: object) -> Iterator[str]:
+    """Dotted keys of a mapping, those of its own mappings in their place."""
+    if isinstance(node, DictConfig):
+        for name in map(str, node):
+            deeper = list(_inside(f"{prefix}.{name}", node[name]))
+            yield from deeper or [f"{prefix}.{name}"]

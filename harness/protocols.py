@@ -95,7 +95,8 @@ LateScore = Callable[[Sample, Attempt], Awaitable[Score]]
 class LateScorer(Protocol):
     """Judges when all replies are there, off the clock's path: by running programs or tools, or by asking a model.
 
-    Made as a `Scorer` is. Attempts without a reply never reach it.
+    Made as a `Scorer` is. Attempts without a reply never reach it, but for agents' tasks that ended in the model's
+    failure: what was done until then may count for parts, never for the value.
     """
 
     name: str
@@ -141,10 +142,11 @@ class World(Protocol):
         """Runs a tool; what it gives back as text, and whether it is an error. Never raises on what a model may say."""
         ...
 
-    def verdict(self, steps: Sequence[Step]) -> WorldVerdict:
+    def verdict(self, steps: Sequence[Step], *, ended: bool = True) -> WorldVerdict:
         """Whether the task is done, from the state of the world and from what was said and called.
 
-        The world has seen the calls of these steps that ran, in order.
+        The world has seen the calls of these steps that ran, in order. ended: whether the model came to the end of its
+        task; if not (out of steps, the context overflowed), the value is 0, and so is every part that repeats it.
         """
         ...
 

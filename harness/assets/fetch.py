@@ -7,7 +7,7 @@ from typing import assert_never
 from harness.assets import hub, pypi
 from harness.assets.http import Download, download
 from harness.assets.progress import OnProgress, silent
-from harness.assets.store import Store, file_sha256
+from harness.assets.store import Store, file_sha256, own_file
 from harness.errors import AssetError
 from harness.records.asset import AssetSpec, HfAsset, PathAsset, PypiAsset, UrlAsset
 
@@ -58,11 +58,11 @@ def _own(spec: PathAsset, store: Store, report: OnProgress, key: str) -> Fetched
         files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
         if not files:
             seen = "an empty folder" if path.exists() else "nothing"
-            raise AssetError(f"{seen} lies at {spec.path}: correct {key}.path=/path/to/file")
+            raise AssetError(f"{seen} lies at {spec.path}: correct {own_file(key)}=/path/to/file")
         digest, size = store.digest(path, report), sum(one.stat().st_size for one in files)
     except OSError as error:
         raise AssetError(
-            f"cannot read {spec.path} ({error.strerror}): change its rights, or correct {key}.path"
+            f"cannot read {spec.path} ({error.strerror}): change its rights, or correct {own_file(key)}"
         ) from error
     if spec.sha256 is not None and spec.sha256 != digest:
         raise AssetError(
@@ -82,7 +82,7 @@ def _from_url(spec: UrlAsset, store: Store, report: OnProgress, key: str) -> Pat
         store.discard(place)
         part = store.partial(spec.sha256[:40])
         store.need_room(spec.bytes - (part.stat().st_size if part.exists() else 0))
-        hint = f"run again, it goes on where it stopped; or give the file: {key}.path=/path/to/{spec.name}"
+        hint = f"run again, it goes on where it stopped; or give the file: {own_file(key)}=/path/to/{spec.name}"
         wanted = Download(spec.url, spec.name, spec.bytes, hint=hint)
         while True:
             resumed = download(wanted, part, report)

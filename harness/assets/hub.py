@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.assets.http import Download, Refused, download, origin_of
 from harness.assets.progress import OnProgress
-from harness.assets.store import CHUNK, Store, file_sha256, key_of
+from harness.assets.store import CHUNK, Store, file_sha256, key_of, own_file
 from harness.errors import AssetError
 from harness.records.asset import HfAsset
 
@@ -54,7 +54,7 @@ class _Job:
 
     @property
     def instead(self) -> str:
-        return f"give the file: {self.key}.path=/path/to/{self.spec.name}"
+        return f"give the file: {own_file(self.key)}=/path/to/{self.spec.name}"
 
 
 def fetch_hf(spec: HfAsset, store: Store, report: OnProgress, key: str) -> tuple[Path, str, str]:

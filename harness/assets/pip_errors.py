@@ -2,6 +2,8 @@
 
 import re
 
+from harness.assets.store import own_file
+
 __all__ = ["explain", "without_addresses"]
 
 NETWORK = (
@@ -38,7 +40,7 @@ def explain(log: str, requirements: tuple[str, ...], key: str) -> str:
     `key` is the configuration entry whose `path` can name a file instead.
     """
     wanted = " ".join(requirements)
-    instead = f"or fetch it on another machine and give the file: {key}.path=/path/to/file"
+    instead = f"or fetch it on another machine and give the file: {own_file(key)}=/path/to/file"
     if "No module named pip" in log:
         return f"this Python has no pip to fetch {wanted} with: run `python -m ensurepip`, {instead}"
     if "No space left" in log or "Disk quota exceeded" in log or "File too large" in log:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from harness.assets.progress import OnProgress, Progress, human_bytes
 from harness.errors import AssetError
 
-__all__ = ["CHUNK", "Store", "cache_dir", "digest_of", "file_sha256", "folder_digest", "key_of", "writing"]
+__all__ = ["CHUNK", "Store", "cache_dir", "digest_of", "file_sha256", "folder_digest", "key_of", "own_file", "writing"]
 
 CHUNK = 1 << 20
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -43,6 +43,15 @@ def cache_dir() -> Path:
 def key_of(*parts: str) -> str:
     """A file name that stands for the parts: 40 hexadecimal digits, equal for equal parts only."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def own_file(key: str) -> str:
+    """The key of the configuration that names a file of one's own in place of what the entry `key` describes.
+
+    >>> own_file("model.weights"), own_file("data")
+    ('model.weights.path', 'suite.options.file')
+    """
+    return "suite.options.file" if key == "data" else f"{key}.path"  # `data` is an entry of suite.yaml
 
 
 def file_sha256(path: Path, what: str = "", on_progress: OnProgress | None = None) -> str:

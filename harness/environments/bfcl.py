@@ -181,13 +181,14 @@ class BfclWorld:
         """Runs a function of the classes, offered or not."""
         return self._side.call(call)
 
-    def verdict(self, steps: Sequence[Step]) -> WorldVerdict:
+    def verdict(self, steps: Sequence[Step], *, ended: bool = True) -> WorldVerdict:
         """Value 1 if no turn fails; both sides are run again from the start, a turn of the one after one of the other.
 
         A turn that the reference leaves without calls cannot fail, as in the reference's checker, which asks only what
         state it leaves behind. `turns_done`: turns before the first that fails, over all. `end_state`: 1 if the state
-        after the last turn is the reference's, whatever came before. Counts: `turns_done`, and `kept_quiet`: of the
-        turns without a reference call that were reached, those in which none was made.
+        after the last turn is the reference's, whatever came before. A turn that the model did not end fails. Counts:
+        `turns_done`, and `kept_quiet`: of the turns without a reference call that were reached, those in which none was
+        made.
         """
         mine, reference, results = self._make(), self._make(), list[str]()
         whys: list[str] = []
@@ -202,6 +203,9 @@ class BfclWorld:
             else:
                 whys.append("")
                 quiet = [quiet[0] + (not made), quiet[1] + 1] if replies else quiet
+        if not ended:
+            last = max((step.turn for step in steps), default=0)
+            whys[last:] = [why or "the turn was not ended." for why in whys[last:]]
         first = next((turn for turn, why in enumerate(whys) if why), None)
         done = len(whys) if first is None else first
         counts = {"turns_done": (done, len(whys))} | ({"kept_quiet": (quiet[0], quiet[1])} if quiet[1] else {})

@@ -18,7 +18,7 @@ from harness.protocols import WorldVerdict
 from harness.records import Sample, Step, ToolCall
 from harness.registry import load_plugin
 
-__all__ = ["LiveWorld", "Outcome", "Worlds"]
+__all__ = ["CannotStartError", "LiveWorld", "Outcome", "Worlds"]
 
 _START_S = 60.0
 _OPEN_S = 60.0
@@ -35,6 +35,10 @@ class Outcome:
     ran: bool
     """Whether the tool came to its end: only then has the world changed."""
     took_ns: int
+
+
+class CannotStartError(DataError):
+    """The environment does not come up here at all: no other task would fare better."""
 
 
 class _Overtime(BackendError):
@@ -64,15 +68,26 @@ class _Worker:
         return self._process.is_alive()
 
     async def ask(self, timeout_s: float, verb: str, *arguments: object) -> object:
-        """The answer to a request. Raises _Overtime after the time, _Died, DataError, BackendError if it failed."""
+        """The answer to a request.
+
+        Raises _Overtime after the time, _Died, DataError, BackendError if it failed, CannotStartError if nothing can.
+        """
         try:
             if not self._ready:  # until its imports are done nothing is sent: a full pipe would hold the clock up
-                await self._answer(_START_S)
+                await self._started()
                 self._ready = True
             self._pipe.send((verb, arguments))
             return await self._answer(timeout_s)
         except (EOFError, OSError) as error:
             raise _Died("the worker that runs the environment's tools died; was it out of memory?") from error
+
+    async def _started(self) -> None:
+        try:
+            await self._answer(_START_S)
+        except (_Overtime, _Died):
+            raise
+        except (BackendError, DataError) as error:
+            raise CannotStartError(str(error)) from None
 
     async def _answer(self, timeout_s: float) -> object:
         await _readable(self._pipe, timeout_s)
@@ -209,9 +224,9 @@ class LiveWorld:
         self._done.append(("call", request))
         return Outcome(content, error, ran=True, took_ns=time.perf_counter_ns() - began)
 
-    async def verdict(self, steps: Sequence[Step]) -> WorldVerdict:
+    async def verdict(self, steps: Sequence[Step], *, ended: bool = True) -> WorldVerdict:
         """What became of the task. Raises BackendError if the environment's own check fails or hangs."""
-        answer = await self._steady("verdict", tuple(step.model_dump_json() for step in steps))
+        answer = await self._steady("verdict", tuple(step.model_dump_json() for step in steps), ended)
         return cast(WorldVerdict, answer)
 
     def leave(self) -> None:
@@ -231,21 +246,21 @@ class LiveWorld:
         await self.start()
         return Outcome(words, error=True, ran=False, took_ns=took)
 
-    async def _steady(self, verb: str, argument: object) -> object:
+    async def _steady(self, verb: str, *arguments: object) -> object:
         """The answer, from another worker if the first is gone."""
         try:
-            return await self._ask(_OPEN_S, verb, argument)
+            return await self._ask(_OPEN_S, verb, *arguments)
         except _Died:
             await self.start()
-            return await self._ask(_OPEN_S, verb, argument)
+            return await self._ask(_OPEN_S, verb, *arguments)
         except _Overtime:
             words = f"the environment of sample {self.sample.id} did not answer within {_OPEN_S:g} s"
             raise BackendError(words) from None
 
-    async def _ask(self, timeout_s: float, verb: str, argument: object) -> object:
+    async def _ask(self, timeout_s: float, verb: str, *arguments: object) -> object:
         assert self._worker is not None
         try:
-            return await self._worker.ask(timeout_s, verb, argument)
+            return await self._worker.ask(timeout_s, verb, *arguments)
         except (asyncio.CancelledError, _Overtime, _Died):  # a late answer would be taken for that of the next request
             self._drop()
             raise

@@ -112,8 +112,8 @@ class _Served:
     def _call(self, call: str) -> tuple[str, bool]:
         return self._opened().call(ToolCall.model_validate_json(call))
 
-    def _verdict(self, steps: tuple[str, ...]) -> object:
-        return self._opened().verdict([Step.model_validate_json(step) for step in steps])
+    def _verdict(self, steps: tuple[str, ...], ended: bool) -> object:
+        return self._opened().verdict([Step.model_validate_json(step) for step in steps], ended=ended)
 
 
 def _what_happened() -> str:

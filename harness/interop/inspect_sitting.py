@@ -181,8 +181,7 @@ class Sitting:
     def _count(self, attempt: Attempt, score: Score) -> None:
         if score.value is None and attempt.failure is None:
             self._unscored.append(score.why)
-        for _ in attempt.steps or (attempt,):
-            self._budget.sent()
+        self._budget.sent()
         self._budget.ended(attempt)
         self._stopped = self._stopped or self._budget.spent()
         failure = attempt.failure

@@ -18,6 +18,7 @@ from harness.errors import DataError
 from harness.interop.lm_eval_rescored import evaluated
 from harness.records import Attempt, Sample, Score, TaskTarget
 from harness.records.manifest import Manifest
+from harness.records.score import LOWER_IS_BETTER
 from harness.scorers.lm_eval_tasks import task_options
 from harness.store.runs import StoredRun, read_run
 
@@ -97,7 +98,7 @@ def _of_suite(run: StoredRun) -> dict[str, Any]:
         "configs": {task: config},
         "versions": {task: run.manifest.suite_hash[:12]},
         "n-shot": {task: 0},
-        "higher_is_better": {task: dict.fromkeys(columns, True)},
+        "higher_is_better": {task: {name: name.removesuffix("_part") not in LOWER_IS_BETTER for name in columns}},
         "n-samples": {task: {"original": len(run.samples), "effective": len(answered)}},
         "samples": {task: [_row(number, one) for number, one in enumerate(answered)]},
     }
@@ -160,7 +161,7 @@ def _about(run: StoredRun, samples: Mapping[str, Sequence[Mapping[str, str]]]) -
             "use_cache": None,
             "limit": config["suite"]["limit"],
             "bootstrap_iters": 100000,
-            "gen_kwargs": options.get("gen_kwargs") or None,
+            "gen_kwargs": _given(options.get("gen_kwargs")),
             "random_seed": 0,
             "numpy_seed": None,
             "torch_seed": None,
@@ -195,6 +196,10 @@ def _write(results: dict[str, Any], out: Path, manifest: Manifest) -> Path:
     path = folder / f"results_{stamp}.json"
     path.write_text(json.dumps(results, indent=2, default=str, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def _given(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {name: value for name, value in (options or {}).items() if value is not None} or None
 
 
 def _stamp(manifest: Manifest) -> str:

@@ -7,11 +7,26 @@ from pydantic import Field, JsonValue
 from harness.records.attempt import Boundary
 from harness.records.base import Record
 
-__all__ = ["HUMAN", "HUMAN_JUDGED", "JUDGED", "JudgeFacts", "MissClass", "Score"]
+__all__ = [
+    "CALLED",
+    "HUMAN",
+    "HUMAN_JUDGED",
+    "JUDGED",
+    "LOWER_IS_BETTER",
+    "READABLE",
+    "JudgeFacts",
+    "MissClass",
+    "Score",
+]
 
 JUDGED, HUMAN, HUMAN_JUDGED = "judged", "human", "human_judged"
 """Parts of a score by a model that judges: the value it led to; what a person gave to the recorded answer, and what the
 judge gives to that same answer."""
+READABLE, CALLED = "readable", "called"
+"""Counts of agents' tasks: replies that could be read, as calls or words; tasks with a call, of those that need any."""
+
+LOWER_IS_BETTER = frozenset({"attack_success"})
+"""Parts and counts of which less is better: the harms."""
 
 MissClass = Literal[
     "transport",

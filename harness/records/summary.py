@@ -109,7 +109,7 @@ class GrammarSummary(Record):
     """Folder of the re-run."""
     n_samples: int
     points_back: float
-    """Sum of the values that these samples reach under the grammar, in samples."""
+    """What these samples gain in value under the grammar, summed over those that gain, per trial: in samples."""
     ttft_s: float | None
     """Median of TTFT with minus without, sample by sample: what compiling the grammar costs."""
     tpot_s: float | None

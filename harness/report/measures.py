@@ -55,6 +55,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "plan_coverage": Measure("plan covered", "calls of the reference plan that were made, arguments included"),
     "plan_order": Measure("plan in order", "longest common run of tools with the plan, over the longer of the two"),
     "plan_length": Measure("plan length", "shorter over longer number of calls: 1 is as many as the plan has"),
+    "readable": Measure("readable replies", "replies of the agent whose calls could be read, or that held none"),
+    "called": Measure("acted at all", "tasks with a plan in which at least one tool was called"),
     "recovered": Measure("recovered", "task done although a tool was disturbed on purpose", keep=True),
     "retried": Measure("tried again", "a call that was disturbed on purpose was made again"),
     "learned": Measure("learned", "of the tasks that failed: done at the second try, after the checker's message"),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from harness.environments.pool import LiveWorld, Outcome
-from harness.errors import ConfigError
+from harness.environments.pool import CannotStartError, LiveWorld, Outcome
+from harness.errors import BackendError, ConfigError, DataError, HarnessError
 from harness.records import (
     AgentTarget,
     Attempt,
@@ -46,6 +46,8 @@ _DONE_TO: dict[Disturbance, str] = {
     "timeout": '{"error": "the tool did not answer in time"}',
 }
 _UNREADABLE = "Your reply could not be read as a call: {why}. Reply again."
+_TOLD = 300
+"""Characters kept of what an environment says when it fails."""
 _FEEDBACK = "A check of what you did says: {why} Look again, and do what is missing."
 
 
@@ -98,20 +100,39 @@ class AgentTask:
     _failure: Failure | None = None
     _calls: int = 0
     _at: float = 0.0
+    _began_ns: int = 0
     _feedback_at: int | None = None
 
     async def run(self) -> Attempt:
-        """The attempt, whole. Raises BackendError or DataError if the environment itself fails."""
+        """The attempt, whole. One whose environment fails is lost, as one whose server fails is.
+
+        Raises ConfigError if no environment is open, CannotStartError if it does not come up at all.
+        """
         worlds, target = self.asking.worlds, target_of(self.sample, AgentTarget)
         if worlds is None:
             raise ConfigError(f"sample {self.sample.id} needs the environment {target.environment}, none is open")
-        async with worlds.open(self.sample) as world:
-            self._at, began = time.time(), time.perf_counter_ns()
-            ended = await self._turns(world, [Turn(messages=self.sample.messages), *target.turns])
-            if ended and self.asking.agent.feedback:
-                ended = await self._try_again(world, len(target.turns)) or ended
-            end_ns = time.perf_counter_ns() - began
+        ended, end_ns = False, 0
+        self._start_clock()
+        try:
+            async with worlds.open(self.sample) as world:
+                self._start_clock()
+                ended = await self._turns(world, [Turn(messages=self.sample.messages), *target.turns])
+                if ended and self.asking.agent.feedback:
+                    ended = await self._try_again(world, len(target.turns)) or ended
+                end_ns = time.perf_counter_ns() - self._began_ns
+        except CannotStartError:
+            raise
+        except (BackendError, DataError) as error:
+            self._failure = _environment_failed(error)
+            end_ns = time.perf_counter_ns() - self._began_ns
+        return self._attempt(ended, end_ns)
+
+    def _start_clock(self) -> None:
+        self._at, self._began_ns = time.time(), time.perf_counter_ns()
+
+    def _attempt(self, ended: bool, end_ns: int) -> Attempt:
         asking = self.asking
+        intended_ns = min(0, self.due_ns - self._began_ns) if self.due_ns else 0
         return Attempt(
             sample=self.sample.id,
             model=asking.model.name,
@@ -120,7 +141,7 @@ class AgentTask:
             backend=asking.endpoint.facts.name,
             seed=asking.sent_seed(self.trial),
             reply=self._steps[-1].reply if self._failure is None else None,
-            timing=Timing(at=self._at, intended_ns=min(0, self.due_ns - began) if self.due_ns else 0, end_ns=end_ns),
+            timing=Timing(at=self._at, intended_ns=intended_ns, end_ns=end_ns),
             usage=total_usage(self._steps),
             cost_usd=_total_usd(self._steps),
             failure=self._failure,
@@ -145,7 +166,11 @@ class AgentTask:
         return True
 
     async def _try_again(self, world: LiveWorld, turn: int) -> bool:
-        verdict = await world.verdict(self._steps)
+        """Whether the model came to an end again; without a verdict there is nothing to tell it, and no more try."""
+        try:
+            verdict = await world.verdict(self._steps)
+        except (BackendError, DataError):  # judging asks for the verdict anew, and says what is wrong
+            return True
         if verdict.value == 1:
             return True
         self._feedback_at = len(self._steps)
@@ -230,6 +255,11 @@ class AgentTask:
         known = ", ".join(tool.name for tool in self._tools)[:500]
         words = f"there is no tool {call.name[:60]}; the tools are {known}"
         return Outcome(words, error=True, ran=False, took_ns=0)
+
+
+def _environment_failed(error: HarnessError) -> Failure:
+    said = " ".join(str(error).split())[:_TOLD]
+    return Failure(boundary="infrastructure", kind="task_error", message=said)
 
 
 def _text(reply: Reply) -> str:

@@ -15,15 +15,14 @@ from harness.config import AgentConfig, ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
 from harness.environments.pool import Worlds
 from harness.protocols import Endpoint, LateScorer, Scorer
-from harness.records import AgentTarget, Attempt, Failure, FailureKind, MissClass, Sample, Score, TaskTarget, Usage
+from harness.records import AgentTarget, Attempt, Failure, Sample, Score, TaskTarget, Usage
 from harness.runner.agent import AgentTask
 from harness.runner.request import Requests
-from harness.scorers.context import is_late
+from harness.scorers.context import failed_miss, is_late
 
 __all__ = ["Asker", "judge", "pause_s"]
 
 _BACKOFF_S, _BACKOFF_MAX_S = 0.5, 30.0
-_MISSES: dict[FailureKind, MissClass] = {"context_overflow": "context_overflow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,8 @@ def pause_s(failures: int, retry_after_s: float | None, rng: Random) -> float:
 def judge(scorer: Scorer | LateScorer, sample: Sample, attempt: Attempt) -> Score | None:
     """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict.
 
-    None: a late scorer has to give it.
+    None: a late scorer has to give it, as it has for an agent's task that ended in the model's failure: what was done
+    until then counts for parts.
     """
     failure = attempt.failure
     if failure is None and attempt.reply is not None:
@@ -139,13 +139,15 @@ def judge(scorer: Scorer | LateScorer, sample: Sample, attempt: Attempt) -> Scor
         return cast(Scorer, scorer).score(sample, attempt.reply, attempt.protocol, attempt.trial)
     assert failure is not None
     model = failure.boundary == "model"
+    if model and isinstance(sample.target, AgentTarget) and is_late(scorer):
+        return None
     return Score(
         sample=sample.id,
         category=sample.category,
         trial=attempt.trial,
         scorer=scorer.name,
         value=0.0 if model else None,
-        miss=_MISSES.get(failure.kind, "decode") if model else "transport",
+        miss=failed_miss(failure) if model else "transport",
         boundary=failure.boundary,
         why=failure.message,
     )

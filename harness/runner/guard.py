@@ -12,6 +12,8 @@ __all__ = ["FATAL", "Budget", "Guard"]
 FATAL: frozenset[FailureKind] = frozenset({"auth", "not_found", "dns", "tls"})
 """What no later attempt can be spared: the run stops at once."""
 _WINDOW = 20
+_MEND: dict[FailureKind, str] = {"task_error": "the task's environment"}
+"""What is at fault, where it is not the endpoint."""
 
 
 class Guard:
@@ -20,6 +22,7 @@ class Guard:
     def __init__(self, max_failed_frac: float) -> None:
         self._max = max_failed_frac
         self._latest: deque[bool] = deque(maxlen=_WINDOW)
+        self._last: Failure | None = None
 
     def check(self, failure: Failure | None) -> None:
         """Notes an outcome. Raises BackendError on a fatal failure, or when too many of the latest were lost."""
@@ -29,22 +32,25 @@ class Guard:
         self._latest.append(lost)
         if failure is None or not lost:
             return
+        self._last = failure
         if failure.kind in FATAL:
             raise BackendError(f"the endpoint cannot be used ({failure.kind}): {failure.message}")
         n_lost = sum(self._latest)
         if len(self._latest) == _WINDOW and n_lost > self._max * _WINDOW:
             raise BackendError(
                 f"{n_lost} of the last {_WINDOW} attempts were lost, the last to {failure.kind}: {failure.message}; "
-                "mend the endpoint, then run the same command again to go on where it stopped"
+                f"mend {_MEND.get(failure.kind, 'the endpoint')}, then run the same command again to go on where it "
+                "stopped"
             )
 
     def finish(self) -> None:
         """Judges what a run too short to fill the window has seen. Raises BackendError if most of it was lost."""
         n_lost, n = sum(self._latest), len(self._latest)
-        if n_lost > self._max * n:
+        if self._last is not None and n_lost > self._max * n:
             raise BackendError(
-                f"{n_lost} of the last {n} attempts were lost to the infrastructure (see failures in summary.json); "
-                "mend the endpoint, then run the same command again"
+                f"{n_lost} of the last {n} attempts were lost to the infrastructure (see failures in summary.json), "
+                f"the last to {self._last.kind}: {self._last.message}; "
+                f"mend {_MEND.get(self._last.kind, 'the endpoint')}, then run the same command again"
             )
 
 
@@ -58,7 +64,7 @@ class Budget:
         self._usd = 0.0
 
     def sent(self) -> None:
-        """Notes that a call goes out."""
+        """Notes that an attempt begins; a task of an agent's counts its other requests when it ends."""
         self._calls += 1
 
     def ended(self, attempt: Attempt) -> None:
@@ -66,7 +72,7 @@ class Budget:
         usage = attempt.usage
         self._tokens += (usage.prompt_tokens or 0) + (usage.output_tokens or 0)
         self._usd += attempt.cost_usd or 0.0
-        self._calls += attempt.tries - 1
+        self._calls += _requests(attempt) - 1
 
     def spent(self) -> str | None:
         """Which limit is reached, in words; None while all hold."""
@@ -80,3 +86,12 @@ class Budget:
             if limit is not None and used >= limit:
                 return f"run.budget.{name}={limit:g} is used up"
         return None
+
+
+def _requests(attempt: Attempt) -> int:
+    """Requests that an attempt took: its tries; of an agent's task those of every step, and the one that failed."""
+    failure, steps = attempt.failure, attempt.steps
+    unanswered = failure is not None and failure.kind != "task_error"
+    return max(
+        attempt.tries, sum(step.tries for step in steps), len(steps) + len(attempt.failed_tries) + int(unanswered)
+    )

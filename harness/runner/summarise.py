@@ -18,6 +18,7 @@ from harness.records.summary import (
     Rate,
     Summary,
 )
+from harness.runner.agents_unfit import agents_unfit
 from harness.runner.tally import Figure, Tally
 from harness.stats.judging import beside_people
 from harness.stats.proportion import mean_interval
@@ -92,7 +93,7 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         cost_usd_per_sample=cost / tally.n_finished if cost is not None and tally.n_finished else None,
         cost_usd_per_success=cost / tally.value_sum if cost is not None and tally.value_sum > 0 else None,
         cost_basis=cost_basis(config.model.price, config.hardware) if cost is not None else None,
-        unfit=unfit(tally, manifest),
+        unfit=unfit(tally, manifest) or agents_unfit(tally.counts, _EVIDENT),
         of_run=manifest.of_run,
         warnings=manifest.warnings,
     )

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
+from harness.errors import HarnessError
 from harness.protocols import Case, Checkable, LateScorer, Scorer
 from harness.records import AgentTarget, Attempt, RawToolCall, Reply, Sample, Score, Timing
 from harness.scorers.context import is_late
 
 __all__ = ["GARBAGE", "Finding", "Validation", "attempt_of", "judging", "validate"]
+
+_SHOWN = 200
 
 Judge = Callable[[Sample, Attempt], Awaitable[Score]]
 
@@ -42,11 +45,16 @@ class Validation:
     """What was checked, and what was found."""
 
     n_samples: int = 0
+    with_gold: set[str] = field(default_factory=set)
+    """Samples of which a right outcome was judged."""
     checked: Counter[str] = field(default_factory=Counter)
     """Cases judged, by kind: gold, near_miss, empty, garbage."""
-    without_gold: int = 0
-    """Samples for which no right outcome is known."""
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def without_gold(self) -> int:
+        """Samples for which no right outcome is known."""
+        return self.n_samples - len(self.with_gold)
 
 
 def attempt_of(sample: Sample, case: Case) -> Attempt:
@@ -84,7 +92,8 @@ async def validate(
 ) -> Validation:
     """Every sample's known cases, the empty reply, and (of the first three samples) garbage, judged and compared.
 
-    Raises HarnessError if the scorer cannot work here at all.
+    A sample that cannot be judged, and a scorer that raises, are findings. Raises HarnessError if the scorer cannot
+    work here at all.
     """
     found = Validation(n_samples=len(samples))
     async with judging(scorer) as judge:
@@ -92,16 +101,13 @@ async def validate(
 
         async def one(number: int, sample: Sample) -> None:
             async with room:
-                for case in _cases(scorer, sample, with_garbage=number < 3):
-                    await _check(judge, sample, case, found)
+                await _check_sample(judge, sample, _cases(scorer, sample, with_garbage=number < 3), found)
                 progress()
 
         async with asyncio.TaskGroup() as group:
             for number, sample in enumerate(samples):
                 group.create_task(one(number, sample))
     found.findings.sort(key=lambda finding: (finding.sample, finding.case))
-    found.without_gold = len(samples) - found.checked["samples with gold"]
-    del found.checked["samples with gold"]
     return found
 
 
@@ -127,17 +133,42 @@ def _silence_is_right(sample: Sample) -> bool:
     return sample.wants_call is False
 
 
+async def _check_sample(judge: Judge, sample: Sample, cases: Iterator[_Named], found: Validation) -> None:
+    """Judges a sample's cases up to the first that shows the sample itself, or what judges it, to be unfit."""
+    try:
+        for named in cases:
+            try:
+                await _check(judge, sample, named, found)
+            except HarnessError as error:
+                found.findings.append(Finding(sample.id, _title(named), str(error)))
+                return
+            except Exception as error:  # a scorer must bear whatever a model may say
+                found.findings.append(Finding(sample.id, _title(named), _raised(error)))
+    except HarnessError as error:
+        found.findings.append(Finding(sample.id, "its cases", str(error)))
+    except Exception as error:
+        found.findings.append(Finding(sample.id, "its cases", _raised(error)))
+
+
+def _raised(error: Exception) -> str:
+    return f"raises {type(error).__name__}: {' '.join(str(error).split())[:_SHOWN]}".rstrip(": ")
+
+
+def _title(named: _Named) -> str:
+    return f"{named.kind}: {named.case.why}"
+
+
 async def _check(judge: Judge, sample: Sample, named: _Named, found: Validation) -> None:
-    case, kind = named.case, named.kind
-    attempt = attempt_of(sample, case)
-    first = await judge(sample, attempt)
+    kind = named.kind
     found.checked[kind] += 1
     if kind == "gold":
-        found.checked["samples with gold"] += 1
+        found.with_gold.add(sample.id)
+    attempt = attempt_of(sample, named.case)
+    first = await judge(sample, attempt)
     if wrong := _wrong(first, kind):
-        found.findings.append(Finding(sample.id, f"{kind}: {case.why}", f"{wrong}; {first.why}".rstrip("; ")))
+        found.findings.append(Finding(sample.id, _title(named), f"{wrong}; {first.why}".rstrip("; ")))
     if kind == "garbage" and _timeless(await judge(sample, attempt)) != _timeless(first):
-        found.findings.append(Finding(sample.id, f"{kind}: {case.why}", "two verdicts on one reply"))
+        found.findings.append(Finding(sample.id, _title(named), "two verdicts on one reply"))
 
 
 def _wrong(score: Score, kind: str) -> str | None:

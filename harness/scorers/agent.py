@@ -1,16 +1,17 @@
 """The scorer of agents' tasks: the world, brought to where the attempt left it, says whether the task is done."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-import orjson
 from pydantic import JsonValue
 
 from harness.config import AgentConfig
 from harness.environments.pool import LiveWorld, Worlds
+from harness.errors import BackendError
 from harness.protocols import Case, Environment, LateScore, WorldVerdict
 from harness.records import (
     AgentTarget,
@@ -25,13 +26,17 @@ from harness.records import (
     ToolResult,
     target_of,
 )
+from harness.records.score import CALLED, READABLE
 from harness.registry import load_plugin
-from harness.scorers.context import ScorerContext, workers
+from harness.scorers.context import ScorerContext, failed_miss, workers
+from harness.scorers.wording import plain_json
 
 __all__ = ["AgentScorer", "common_length", "plan_parts"]
 
 _SHOWN_CALLS = 50
 _SHOWN_BYTES = 300
+_REPLAY_S = 60.0
+"""At least so long may a call take that had come to its end before: on a machine that is busier now, say."""
 
 
 class AgentScorer:
@@ -56,7 +61,8 @@ class AgentScorer:
         async def score(sample: Sample, attempt: Attempt) -> Score:
             name = target_of(sample, AgentTarget).environment
             if name not in pools:
-                pools[name] = await Worlds(name, self._data, self._agent.tool_timeout_s).__aenter__()
+                most_s = max(_REPLAY_S, self._agent.tool_timeout_s)
+                pools[name] = await Worlds(name, self._data, most_s).__aenter__()
             return await self.judge(pools[name], sample, attempt)
 
         try:
@@ -66,22 +72,30 @@ class AgentScorer:
                 await pool.__aexit__(None, None, None)
 
     async def judge(self, pool: Worlds, sample: Sample, attempt: Attempt) -> Score:
-        """The verdict on an attempt, in a world of the pool. Raises BackendError if the environment fails."""
+        """The verdict on an attempt, in a world of the pool.
+
+        A task that was not ended is worth 0, out of steps or broken off by the model's failure; its parts tell what was
+        done until then. Raises BackendError if the environment fails, or a call does not come to its end as it did.
+        """
         tried_again = attempt.feedback_at is not None
         first = attempt.steps[: attempt.feedback_at]
-        out_of_steps = attempt.ended == "step_limit" and not tried_again
+        cut = _cut(attempt)
+        ended = tried_again or cut is None  # the checker's message is for those who have ended
         async with pool.open(sample) as world:
-            verdict = await _replayed(world, first, sample, 0)
+            verdict = await _replayed(world, first, sample, 0, ended=ended)
             again = None
             if tried_again:
-                again = await _replayed(world, attempt.steps, sample, len(first))
-        value = 0.0 if out_of_steps else verdict.value
+                again = await _replayed(world, attempt.steps, sample, len(first), ended=cut is None)
+        value = verdict.value if ended else 0.0
+        learned = again.value if again is not None and cut is None else 0.0
         parts = {**verdict.parts, **plan_parts(sample, first), **_recovery(attempt, value)}
         if again is not None or self._agent.feedback:
-            parts["done_after_feedback"] = max(value, again.value if again else 0.0)
+            parts["done_after_feedback"] = max(value, learned)
         if again is not None:
-            parts["learned"] = again.value
-        miss = None if value == 1 else _miss(sample, attempt, out_of_steps)
+            parts["learned"] = learned
+        miss, why = (None, "") if value == 1 else (_miss(sample, attempt), verdict.why)
+        if cut is not None and not ended:
+            miss, why = cut
         return Score(
             sample=sample.id,
             category=sample.category,
@@ -89,10 +103,10 @@ class AgentScorer:
             scorer=self.name,
             value=value,
             parts=parts,
-            counts=verdict.counts,
+            counts={**verdict.counts, **_form(sample, attempt)},
             miss=miss,
             boundary="model" if miss else None,
-            why="the task was not ended within the limit of steps" if out_of_steps else verdict.why if miss else "",
+            why=why,
             extracted=[_shown(call) for call in _calls(first)[:_SHOWN_CALLS]],
         )
 
@@ -125,8 +139,11 @@ def _steps(target: AgentTarget, plan: Sequence[Sequence[ToolCall]], said: Sequen
     return tuple(steps)
 
 
-async def _replayed(world: LiveWorld, steps: Sequence[Step], sample: Sample, done: int) -> WorldVerdict:
-    """The verdict after these steps, of which the first `done` have been replayed before."""
+async def _replayed(world: LiveWorld, steps: Sequence[Step], sample: Sample, done: int, *, ended: bool) -> WorldVerdict:
+    """The verdict after these steps, of which the first `done` have been replayed before.
+
+    Raises BackendError if a call that had come to its end does not do so again: without it the world is another one.
+    """
     turn = steps[done - 1].turn if done else -1
     for step in steps[done:]:
         while turn < step.turn:
@@ -134,11 +151,13 @@ async def _replayed(world: LiveWorld, steps: Sequence[Step], sample: Sample, don
             await world.begin(turn)
         for result in step.results:
             if result.ran:
-                await world.call(result.call)
+                outcome = await world.call(result.call)
+                if not outcome.ran:
+                    raise BackendError(f"sample {sample.id}: a call that ran did not run again: {outcome.content}")
     if not done:
         for later in range(turn + 1, len(target_of(sample, AgentTarget).turns) + 1):
             await world.begin(later)
-    return await world.verdict(steps)
+    return await world.verdict(steps, ended=ended)
 
 
 def plan_parts(sample: Sample, steps: Sequence[Step]) -> dict[str, float]:
@@ -186,9 +205,28 @@ def _recovery(attempt: Attempt, value: float) -> dict[str, float]:
     return {"recovered": value, "retried": float(again)}
 
 
-def _miss(sample: Sample, attempt: Attempt, out_of_steps: bool) -> MissClass:
-    if out_of_steps:
-        return "step_limit"
+def _cut(attempt: Attempt) -> tuple[MissClass, str] | None:
+    """What kept the model from ending, and why in words; None if it came to its end."""
+    if attempt.failure is not None:
+        return failed_miss(attempt.failure), attempt.failure.message
+    return ("step_limit", "the task was not ended within the limit of steps") if attempt.ended == "step_limit" else None
+
+
+def _form(sample: Sample, attempt: Attempt) -> dict[str, tuple[int, int]]:
+    """Replies that could be read as calls or as words; and, of a task whose plan has calls, whether any was made.
+
+    Where none of a run's replies is readable, or none of its tasks sees a call, the template or the parser is at fault
+    rather than the model (`harness.runner.agents_unfit`).
+    """
+    counts = {}
+    if attempt.steps:
+        counts[READABLE] = (sum(step.unreadable is None for step in attempt.steps), len(attempt.steps))
+        if any(target_of(sample, AgentTarget).plan):
+            counts[CALLED] = (int(bool(_calls(attempt.steps))), 1)
+    return counts
+
+
+def _miss(sample: Sample, attempt: Attempt) -> MissClass:
     if attempt.steps and attempt.steps[-1].unreadable:
         return "decode"
     planned = any(target_of(sample, AgentTarget).plan)
@@ -199,12 +237,12 @@ def _calls(steps: Sequence[Step]) -> list[ToolCall]:
     return [result.call for step in steps for result in step.results]
 
 
-def _identity(call: ToolCall) -> bytes:
-    return call.name.encode() + b"\0" + orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS)
+def _identity(call: ToolCall) -> tuple[str, str]:
+    return call.name, json.dumps(call.arguments, sort_keys=True)
 
 
 def _shown(call: ToolCall) -> dict[str, JsonValue]:
     """The call, for people; arguments that are long are told by their length."""
-    length = len(orjson.dumps(call.arguments))
-    arguments: JsonValue = call.arguments if length <= _SHOWN_BYTES else f"{length} bytes of arguments"
+    length = len(json.dumps(call.arguments))
+    arguments = plain_json(call.arguments) if length <= _SHOWN_BYTES else f"{length} bytes of arguments"
     return {"name": call.name[:_SHOWN_BYTES], "arguments": arguments}

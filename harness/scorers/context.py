@@ -12,9 +12,12 @@ from harness.assets import OnProgress
 from harness.backends import backend_for
 from harness.config import AgentConfig, RunConfig, ScoringConfig, compose_judge
 from harness.protocols import Backend, LateScorer, Scorer
+from harness.records import Failure, FailureKind, MissClass
 from harness.registry import load_plugin
 
-__all__ = ["JudgeSeat", "ScorerContext", "is_late", "judge_seat", "make_scorer", "workers"]
+__all__ = ["JudgeSeat", "ScorerContext", "failed_miss", "is_late", "judge_seat", "make_scorer", "workers"]
+
+_MISSES: dict[FailureKind, MissClass] = {"context_overflow": "context_overflow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ def judge_seat(scoring: ScoringConfig, on_progress: OnProgress | None = None) ->
 def is_late(scorer: Scorer | LateScorer) -> bool:
     """Whether a scorer judges after the last reply."""
     return not hasattr(scorer, "score")
+
+
+def failed_miss(failure: Failure) -> MissClass:
+    """Where a sample is lost by a failure that is the model's."""
+    return _MISSES.get(failure.kind, "decode")
 
 
 def workers(scoring: ScoringConfig) -> int:

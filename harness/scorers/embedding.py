@@ -1,7 +1,7 @@
 """The scorer of answers by likeness of meaning: cosine of their embeddings, after the last reply."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from harness.embed import Embedder, VectorCache, cosine, embed_texts, load_embed
 from harness.protocols import Case, LateScore
 from harness.records import Attempt, Reply, Sample, Score, TextTarget
 from harness.scorers.context import ScorerContext, workers
+from harness.scorers.rehearsal import rehearse
 from harness.scorers.text import TextScorer, as_score, unanswered
 from harness.scorers.text_verdict import Judged, text_target
 from harness.scorers.text_words import by_threshold
@@ -36,6 +37,11 @@ class EmbeddingScorer:
     def from_context(cls, context: ScorerContext) -> "EmbeddingScorer":
         """As for any scorer's class."""
         return cls(workers(context.scoring), repair=context.scoring.repair)
+
+    async def ready(self, samples: Sequence[Sample]) -> None:
+        """Loads the model and judges once by each other kind of match. Raises as `open`."""
+        await asyncio.to_thread(load_embedder, cache_dir())
+        rehearse(self._text, samples)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LateScore]:

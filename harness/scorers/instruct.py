@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DataError
 from harness.protocols import Case, LateScore
 from harness.records import Attempt, InstructionTarget, MissClass, Reply, Sample, Score, target_of
 from harness.scorers.context import ScorerContext
@@ -20,6 +20,7 @@ __all__ = ["InstructScorer", "Verdicts", "answer_of", "loose_variants", "verdict
 
 _SHOWN_INSTRUCTIONS = 5
 _SHOWN_CHARACTERS = 120
+_REHEARSED = "Say one word."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class InstructScorer:
     """Judges replies against an InstructionTarget, after the last reply: telling a language can take 10 ms and more."""
 
     name = "instruct"
+    reads = ("tagger",)
+    """Options of a suite that it reads."""
     concurrency = 1
 
     def __init__(self, data: Path | None = None, tagger: Path | None = None) -> None:
@@ -75,6 +78,27 @@ class InstructScorer:
         """As for any scorer's class; the suite's option `tagger` is a folder."""
         tagger = context.options.get("tagger")
         return cls(context.data, Path(str(tagger)).expanduser() if tagger else None)
+
+    async def ready(self, samples: Sequence[Sample]) -> None:
+        """Checks one text by each type of instruction among the samples.
+
+        Raises ConfigError for a package or a tagger that is missing, AssetError for missing data. Instructions that
+        make no sense are left for the run to complain of.
+        """
+        await asyncio.to_thread(self._rehearse, samples)
+
+    def _rehearse(self, samples: Sequence[Sample]) -> None:
+        seen: set[tuple[str, str]] = set()
+        for sample in samples:
+            target = sample.target
+            if not isinstance(target, InstructionTarget):
+                continue
+            library = self._library(target.checker)
+            for one in target.instructions:
+                if (target.checker, one.id) not in seen:
+                    with suppress(DataError):
+                        library.check(one).follows(_REHEARSED)
+                        seen.add((target.checker, one.id))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LateScore]:

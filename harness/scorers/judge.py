@@ -1,7 +1,7 @@
 """The scorer of answers that a model judges: any configured one, its cost counted, each answer in two orders."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from statistics import fmean
@@ -17,6 +17,7 @@ from harness.records.score import HUMAN, HUMAN_JUDGED, JUDGED
 from harness.scorers.context import JudgeSeat, ScorerContext
 from harness.scorers.judge_client import Bill, JudgeClient
 from harness.scorers.judge_prompt import JudgeOptions, pairwise, pointwise
+from harness.scorers.rehearsal import rehearse
 from harness.scorers.text import TextScorer, as_score, unanswered
 from harness.scorers.text_verdict import Judged, text_target, unreadable_target
 from harness.toolcalling.decode import said
@@ -39,6 +40,8 @@ class JudgeScorer:
     """Judges replies to samples with match `judge` by a model; those with another match as the scorer `text` does."""
 
     name = "judge"
+    reads = ("judge",)
+    """Options of a suite that it reads."""
 
     def __init__(self, seat: JudgeSeat, settings: JudgeConfig, options: JudgeOptions, *, repair: bool = True) -> None:
         self.concurrency = settings.concurrency
@@ -55,6 +58,15 @@ class JudgeScorer:
         except ValidationError as error:
             raise ConfigError(f"suite.options.judge.{explain_validation(error)}") from None
         return cls(context.judge, context.scoring.judge, options, repair=context.scoring.repair)
+
+    async def ready(self, samples: Sequence[Sample]) -> None:
+        """Brings the judge's endpoint up and down again, and judges once by each other kind of match.
+
+        Raises ConfigError for what is missing here, BackendError or AssetError where the judge does not come up.
+        """
+        rehearse(self._text, samples)
+        async with self._seat.backend.serve():
+            pass
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[LateScore]:

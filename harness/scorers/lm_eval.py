@@ -4,7 +4,7 @@ import math
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import orjson
 from pydantic import JsonValue
@@ -37,6 +37,8 @@ class _Filtered:
 class LmEvalScorer:
     """Judges late: a task's own code may take any time, and some of it wants the main thread."""
 
+    reads: ClassVar[tuple[str, ...]] = tuple(TaskOptions.model_fields)
+    """Options of a suite that it reads."""
     options: TaskOptions
     name: str = "lm_eval"
     concurrency: int = 1
@@ -68,12 +70,9 @@ class LmEvalScorer:
         task = self._task(target)
         filtered, faults = _filtered(task, target, responses)
         parts, counts = parts_and_counts(task, {one.name: one.metrics for one in filtered})
-        main = _main(task, parts, self.options.metric)
-        if main is None:
-            why = "; ".join(faults) or (
-                f"{target.task} has no metric of a single reply between 0 and 1 "
-                f"({', '.join(task.aggregation())}): do=export has it for all of them"
-            )
+        main = _main(task, parts, self.options.metric, whole=not faults)
+        if main is None or main not in parts:
+            why = "; ".join(faults) or _unmeasured(task, main, filtered)
             return score.model_copy(update={"parts": parts, "counts": counts, "why": why[:_SHOWN]})
         read = next(one.read for one in filtered if one.name == main.partition(",")[2])
         shown = _shown(target, read)
@@ -197,19 +196,41 @@ def _fraction(value: object) -> float | None:
     return number if math.isfinite(number) and 0 <= number <= 1 else None
 
 
-def _main(task: Any, parts: Mapping[str, float], wanted: str | None) -> str | None:
-    """The metric that is the value: the one asked for, else the first for which more is better.
+def _main(task: Any, parts: Mapping[str, float], wanted: str | None, *, whole: bool) -> str | None:
+    """The metric that is the value, `metric,filter`: the one asked for, else the task's first of which more is better.
 
-    Raises ConfigError if the one asked for is none of the task's.
+    By the task's own list of metrics and filters, not by what one reply happens to have: all replies are measured by
+    the same. None where no metric of the task is of single replies. Raises ConfigError if the one asked for is none of
+    the task's; `whole`: whether all filters worked on this reply, so that what it lacks the task lacks.
     """
-    better = task.higher_is_better()
-    rising = [name for name in parts if better.get(name.partition(",")[0], True)]
+    from lm_eval.api.metrics import mean
+
+    better, filters = task.higher_is_better(), [one.name for one in task._filters]
+    listed = [name for name, how in task.aggregation().items() if how is mean]
+    own = [f"{metric},{name}" for name in filters for metric in listed if better.get(metric, True)]
     if wanted is None:
-        return next(iter(rising), None)
-    found = next((name for name in rising if wanted in {name, name.partition(",")[0]}), None)
-    if found is None and rising:
-        raise ConfigError(f"suite.options.metric={wanted} is no metric of {task.task_name}; it has {', '.join(rising)}")
-    return found
+        return next(iter(own), None)
+    present = [name for name in parts if better.get(name.partition(",")[0], True)]
+    full = wanted if "," in wanted else f"{wanted},{filters[0]}"
+    if full in own or full in present:
+        return full
+    if whole and present:
+        known = ", ".join(dict.fromkeys([*own, *present]))
+        raise ConfigError(f"suite.options.metric={wanted} is no metric of {task.task_name}; it has {known}")
+    return full if present or not whole else None
+
+
+def _unmeasured(task: Any, main: str | None, filtered: Sequence[_Filtered]) -> str:
+    """Why a reply has no value though its filters worked."""
+    if main is None:
+        return (
+            f"{task.task_name} has no metric of a single reply between 0 and 1 "
+            f"({', '.join(task.aggregation())}): do=export has it for all of them"
+        )
+    given = {f"{metric},{one.name}": value for one in filtered for metric, value in one.metrics.items()}
+    other = ", ".join(name for name in given if name != main) or "none"
+    seen = f"is {given[main]!r}, no number from 0 to 1" if main in given else "is not among what the task measured"
+    return f"{main} {seen}; others, for suite.options.metric: {other}"
 
 
 def _shown(target: TaskTarget, read: Sequence[Any]) -> str:

@@ -49,6 +49,11 @@ class TaskOptions(Record):
     metric: str | None = None
     """What the value is, such as `exact_match` or `exact_match,flexible-extract`; None: the task's first."""
 
+    @field_validator("gen_kwargs", mode="before")
+    @classmethod
+    def _null_is_not_given(cls, value: object) -> object:
+        return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
     @field_validator("include_path", "tasks", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:

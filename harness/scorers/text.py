@@ -1,10 +1,9 @@
 """The scorer of answers in words, numbers, choices and JSON: every way of matching that needs no model."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-
-import orjson
 
 from harness.errors import DataError
 from harness.protocols import Case
@@ -19,6 +18,7 @@ from harness.scorers.text_words import judge_exact, judge_normalised, judge_roug
 from harness.scorers.wording import plain_json
 from harness.toolcalling.decode import said
 from harness.toolcalling.repair import repaired_json
+from harness.toolcalling.strict_json import read
 
 __all__ = ["TextScorer", "as_score", "judge_text", "repaired_value", "unanswered"]
 
@@ -181,11 +181,11 @@ def _json(target: TextTarget) -> Iterator[Case]:
         yield Case("gold", "an accepted value in a fenced block", _reply(f"Here it is:\n```json\n{text}\n```"))
     for text in target.accepted[:1]:
         yield Case("near_miss", "not closed", _reply(text.rstrip()[:-1]))
-        value = orjson.loads(text)
+        value = read(text)
         if isinstance(value, dict) and value:
             dropped = (target.fields or tuple(value))[0]
             lacking = {key: one for key, one in value.items() if key not in {dropped, dropped.partition(".")[0]}}
-            yield Case("near_miss", "a field left out", _reply(orjson.dumps(lacking).decode()))
+            yield Case("near_miss", "a field left out", _reply(json.dumps(lacking, ensure_ascii=False)))
     yield Case("near_miss", "prose", _reply("I cannot say."))
 
 

@@ -2,19 +2,14 @@
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-import orjson
 from pydantic import JsonValue
 
-from harness.errors import ConfigError
 from harness.records import TextTarget
+from harness.scorers.text_schema import SlowPatternError, schema_complaint
 from harness.scorers.text_verdict import Judged, quoted, unreadable_target
 from harness.scorers.wording import plain_json, shown
 from harness.toolcalling.strict_json import NotJson, read, read_at
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
 
 __all__ = ["answer_json", "judge_json", "judge_json_value", "same_json"]
 
@@ -64,11 +59,12 @@ def _in_prose(text: str) -> list[object]:
 
 
 def judge_json(answer: str, target: TextTarget, sample: str) -> Judged:
-    """The verdict on a reply's text: the JSON in it by `answer_json`, then `judge_json_value`."""
+    """The verdict on a reply's text: the JSON in it by `answer_json`, then `judge_json_value`; errors as that one's."""
     try:
         value = answer_json(answer)
     except NotJson as error:
-        return Judged(0.0, "decode", f"the answer is not JSON: {error}", _parts_of_nothing(target), _none_right(target))
+        counts = _none_right(target, sample)
+        return Judged(0.0, "decode", f"the answer is not JSON: {error}", _parts_of_nothing(target), counts)
     return judge_json_value(value, target, sample)
 
 
@@ -77,13 +73,17 @@ def judge_json_value(value: JsonValue, target: TextTarget, sample: str) -> Judge
 
     Parts: `valid_json`; `valid_schema` where there is a schema; `fields`, the share of equal fields, where there is an
     accepted answer. Counts: `fields`. Numbers are equal by value (1 and 1.0), true and 1 are not; a field's value must
-    be equal in full. Fields beyond those of the accepted answer are the schema's business. Raises DataError for a
-    schema or an accepted answer that is none.
+    be equal in full. Fields beyond those of the accepted answer are the schema's business. A pattern of the schema that
+    runs away is the suite's fault, not the model's: no value. Raises DataError for a schema or an accepted answer that
+    is none.
     """
     parts = {"valid_json": 1.0}
     complaint = None
     if target.schema_ is not None:
-        complaint = _complaint(value, target, sample)
+        try:
+            complaint = schema_complaint(value, target, sample)
+        except SlowPatternError as slow:
+            return Judged(None, None, str(slow), extracted=plain_json(value))
         parts["valid_schema"] = float(complaint is None)
     counts: dict[str, tuple[int, int]] = {}
     wrong = ""
@@ -103,18 +103,15 @@ def _parts_of_nothing(target: TextTarget) -> dict[str, float]:
     return {"valid_json": 0.0, **schema} | ({"fields": 0.0} if target.accepted else {})
 
 
-def _none_right(target: TextTarget) -> dict[str, tuple[int, int]]:
-    return {"fields": (0, len(_fields(_accepted(target.accepted[0]), target)))} if target.accepted else {}
+def _none_right(target: TextTarget, sample: str) -> dict[str, tuple[int, int]]:
+    return {"fields": (0, len(_fields(_accepted(target.accepted[0], sample), target)))} if target.accepted else {}
 
 
 def _best(value: JsonValue, target: TextTarget, sample: str) -> tuple[int, int, str]:
     """Equal fields, fields, and what is wrong with the first that is not; of the accepted answer that fits best."""
     results = []
     for text in target.accepted:
-        try:
-            accepted = _accepted(text)
-        except NotJson as error:
-            raise unreadable_target(sample, f"the accepted answer {quoted(text)} is not JSON: {error}") from None
+        accepted = _accepted(text, sample)
         fields = _fields(accepted, target)
         wrong = [name for name in fields if not same_json(_at(value, name), _at(accepted, name))]
         results.append((len(fields) - len(wrong), len(fields), _wrong(value, accepted, wrong[0]) if wrong else ""))
@@ -122,8 +119,12 @@ def _best(value: JsonValue, target: TextTarget, sample: str) -> tuple[int, int, 
 
 
 @lru_cache(maxsize=4096)
-def _accepted(text: str) -> JsonValue:
-    return read(text)
+def _accepted(text: str, sample: str) -> JsonValue:
+    """An accepted answer. Raises DataError for one that is not JSON."""
+    try:
+        return read(text)
+    except NotJson as error:
+        raise unreadable_target(sample, f"the accepted answer {quoted(text)} is not JSON: {error}") from None
 
 
 def _fields(accepted: JsonValue, target: TextTarget) -> tuple[str, ...]:
@@ -170,42 +171,3 @@ def same_json(left: object, right: object) -> bool:
 
 def _numbers(left: object, right: object) -> bool:
     return isinstance(left, int | float) and isinstance(right, int | float)
-
-
-def _complaint(value: JsonValue, target: TextTarget, sample: str) -> str | None:
-    """The nearest reason why the value does not fulfil the schema; None if it does."""
-    validator = _validator(orjson.dumps(target.schema_))
-    if isinstance(validator, str):
-        raise unreadable_target(sample, f"its schema is no JSON Schema ({validator})")
-    from referencing.exceptions import Unresolvable
-
-    try:
-        error = next(iter(validator.iter_errors(value)), None)
-    except RecursionError:
-        return "it is nested too deeply"
-    except Unresolvable as unresolvable:
-        raise unreadable_target(sample, f"its schema points to {unresolvable.ref}, which is not in it") from None
-    if error is None:
-        return None
-    where = ".".join(str(one) for one in error.absolute_path)
-    return f"{where or 'the value'}: {' '.join(error.message.split())[:160]}"
-
-
-@lru_cache(maxsize=512)
-def _validator(schema: bytes) -> "Draft202012Validator | str":
-    """The validator of a schema by JSON Schema 2020-12, or why it is no schema.
-
-    No reference leaves the schema, so nothing is fetched.
-    """
-    try:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import SchemaError
-        from referencing import Registry
-    except ImportError:
-        raise ConfigError("match json with a schema needs jsonschema: pip install 'slm-harness[suites]'") from None
-    loaded = orjson.loads(schema)
-    try:
-        Draft202012Validator.check_schema(loaded)
-    except SchemaError as error:
-        return error.message[:120]
-    return Draft202012Validator(loaded, registry=Registry())

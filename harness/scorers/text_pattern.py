@@ -8,9 +8,9 @@ from harness.errors import ConfigError
 from harness.records import TextTarget
 from harness.scorers.text_verdict import Judged, accepted_words, quoted, unreadable_target
 
-__all__ = ["judge_regex"]
+__all__ = ["TIMEOUT_S", "Pattern", "compiled_pattern", "judge_regex"]
 
-_TIMEOUT_S = 0.2
+TIMEOUT_S = 0.2
 """For one pattern on one answer; a sound one takes microseconds."""
 _MOST_CHARS = 100_000
 
@@ -19,8 +19,12 @@ class _Match(Protocol):
     def group(self) -> str: ...
 
 
-class _Pattern(Protocol):
-    def search(self, text: str, *, timeout: float) -> _Match | None: ...
+class Pattern(Protocol):
+    """What `regex` compiles to, as far as it is wanted here."""
+
+    def search(self, text: str, *, timeout: float) -> _Match | None:
+        """The first match. Raises TimeoutError."""
+        ...
 
 
 def judge_regex(answer: str, target: TextTarget, sample: str) -> Judged:
@@ -32,30 +36,30 @@ def judge_regex(answer: str, target: TextTarget, sample: str) -> Judged:
     """
     late = []
     for pattern in target.accepted:
-        compiled = _compiled(pattern)
+        compiled = compiled_pattern(pattern)
         if isinstance(compiled, str):
             raise unreadable_target(sample, f"{quoted(pattern)} is no regular expression ({compiled})")
         try:
-            match = compiled.search(answer[:_MOST_CHARS], timeout=_TIMEOUT_S)
+            match = compiled.search(answer[:_MOST_CHARS], timeout=TIMEOUT_S)
         except TimeoutError:
             late.append(pattern)
             continue
         if match is not None:
             return Judged(1.0, extracted=match.group())
     if late:
-        why = f"the pattern {quoted(late[0])} takes longer than {_TIMEOUT_S:g} s: rewrite it without nested repetition"
+        why = f"the pattern {quoted(late[0])} takes longer than {TIMEOUT_S:g} s: rewrite it without nested repetition"
         return Judged(None, None, why)
     return Judged(0.0, "wrong_answer", f"{quoted(answer)} does not fit {accepted_words(target.accepted)}")
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> _Pattern | str:
+def compiled_pattern(pattern: str) -> Pattern | str:
     """The pattern ready for use, or why it is none."""
     try:
         regex = import_module("regex")
     except ImportError:
         raise ConfigError("match regex needs the package regex: pip install 'slm-harness[suites]'") from None
     try:
-        return cast(_Pattern, regex.compile(pattern))
+        return cast(Pattern, regex.compile(pattern))
     except regex.error as error:
         return str(error)

@@ -53,7 +53,9 @@ class AgentDojoSuite:
     def from_context(cls, context: SuiteContext) -> "AgentDojoSuite":
         """As for any loader's class. Raises ConfigError for an option that is none."""
         try:
-            options = AgentDojoOptions.model_validate(dict(context.options))
+            options = AgentDojoOptions.model_validate(
+                {name: one for name, one in context.options.items() if name != "file"}
+            )
         except ValidationError as error:
             raise ConfigError(f"suite.options.{explain_validation(error)}") from None
         return cls(context.folder, context.config.categories or context.spec.categories or None, options)

@@ -1,6 +1,7 @@
 """A suite of one's own: one JSON object a line, short where it can be, whole where it must."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args
 
@@ -10,13 +11,20 @@ from pydantic import JsonValue, ValidationError
 from harness.config import explain_validation
 from harness.errors import ConfigError, DataError
 from harness.records import Sample, TextMatch
+from harness.registry import load_plugin
 from harness.suite.spec import SuiteContext
 
-__all__ = ["Jsonl"]
+__all__ = ["OPTIONS", "Jsonl"]
 
 _Object = dict[str, JsonValue]
-_SHORT = {"prompt", "system", "answer", "answers"}
-_DEFAULTS = ("match", "tolerance", "relative", "threshold", "schema", "fields", "choices", "rubric")
+_OF_ALL = (
+    "match", "tolerance", "relative", "threshold", "schema", "fields", "choices", "choice_texts", "rubric", "example",
+)  # fmt: skip
+"""Keys of a text target that `options` may give for all lines, and a line for itself."""
+_OF_ONE = ("human", "human_answer")
+"""Those that a line alone can give."""
+_SHORT = {"prompt", "system", "answer", "answers", *_OF_ALL, *_OF_ONE}
+OPTIONS = ("file", "system", "tools", *_OF_ALL)
 _FILE = "samples.jsonl"
 
 
@@ -26,13 +34,18 @@ class Jsonl:
     A line is a whole `Sample`, or its short form: `prompt` (or `messages`), `answer` (or `answers`, any of which
     counts), and optionally `id` (else the line's number), `system`, `category`, `session`, `tools`, and a `target`
     where an answer's text is not enough. `options` in suite.yaml give `system`, `tools` and how answers are matched
-    (`match`, `tolerance`, `schema`, …) for all lines; a line's own wins.
+    (`match`, `tolerance`, `schema`, …) for all lines; a line's own wins. `human` and `human_answer` are a line's
+    alone.
     """
 
     name = "jsonl"
 
     def __init__(self, file: Path, scorer: str, options: Mapping[str, JsonValue], categories: Sequence[str]) -> None:
-        """Takes the file, the suite's scorer and options, and the categories to keep (none: all)."""
+        """Takes the file, the suite's scorer and options, and the categories to keep (none: all).
+
+        Raises ConfigError for an option that neither this nor the scorer reads.
+        """
+        _check_options(options, scorer)
         self._file, self._scorer, self._options = file, scorer, options
         self._categories = tuple(categories)
         match = options.get("match")
@@ -92,6 +105,8 @@ class Jsonl:
             rest["tools"] = self._options["tools"]
         if "target" not in rest:
             rest["target"] = self._target(data)
+        elif beside := [key for key in (*_OF_ALL, *_OF_ONE) if key in data]:
+            raise ValueError(f'put "{beside[0]}" into the line\'s "target"')
         return rest
 
     def _messages(self, data: _Object) -> JsonValue:
@@ -106,8 +121,19 @@ class Jsonl:
             raise ValueError('a line needs "answer", "answers" or "target"')
         given = data.get("answers", [data.get("answer")])
         answers = given if isinstance(given, list) else [given]
-        target: _Object = {key: self._options[key] for key in _DEFAULTS if key in self._options}
-        return {"kind": "text", "match": "normalised", **target, "accepted": [_text(one) for one in answers]}
+        told: _Object = {key: self._options[key] for key in _OF_ALL if key in self._options}
+        own: _Object = {key: data[key] for key in (*_OF_ALL, *_OF_ONE) if key in data}
+        return {"kind": "text", "match": "normalised", **told, **own, "accepted": [_text(one) for one in answers]}
+
+
+def _check_options(options: Mapping[str, JsonValue], scorer: str) -> None:
+    """Raises ConfigError for an option that neither this loader nor the scorer's class reads."""
+    known = [*OPTIONS, *getattr(load_plugin("harness.scorers", scorer), "reads", ())]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"suite options: {name} is none of them: {', '.join(known)}{hint}")
 
 
 def _text(answer: JsonValue) -> JsonValue:

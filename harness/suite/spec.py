@@ -37,7 +37,8 @@ class SuiteSpec(Record):
     categories: tuple[str, ...] = ()
     """Empty: whatever the loader finds."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
-    """What loader, scorer and environment are told; `suite.options` of the configuration is put on top."""
+    """What loader, scorer and environment are told; `suite.options` of the configuration is put on top, where it is not
+    null."""
     defects: dict[str, str] = Field(default_factory=dict)
     """Samples whose data is known to be wrong, with what is wrong: `do=validate` tells of them and does not fail."""
     data: AssetSpec | None = None
@@ -99,7 +100,8 @@ def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None
     own = config.options.get("file")
     asset = PathAsset(path=str(Path(own).expanduser().absolute())) if isinstance(own, str) else spec.data
     folder = _data(asset, home, cache, on_progress)
-    options = spec.options | config.options | ({"tasks": list(config.tasks)} if config.tasks else {})
+    given = {name: value for name, value in config.options.items() if value is not None}
+    options = spec.options | given | ({"tasks": list(config.tasks)} if config.tasks else {})
     make = load_plugin("harness.suites", spec.loader)
     from_context = getattr(make, "from_context", None)
     loader: SuiteLoader

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from harness.records import Message, Protocol, Sample, Tool, ToolCall
+from harness.records import Message, Protocol, Sample, TextTarget, Tool, ToolCall
 from harness.toolcalling.prompt import PromptOptions, answer_text, instructions
 from harness.toolcalling.schema import calls_schema
 from harness.toolcalling.shape import decline_name
+from harness.toolcalling.strict_json import NotJson, read
 
-__all__ = ["ChatRequest", "PromptOptions", "encode"]
+__all__ = ["ChatRequest", "PromptOptions", "answer_format", "encode"]
+
+_JSON_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),  # before the numbers: to Python it is one
+    (dict, "object"),
+    (list, "array"),
+    (str, "string"),
+    (int, "number"),
+    (float, "number"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +40,49 @@ def encode(sample: Sample, protocol: Protocol, options: PromptOptions) -> ChatRe
     native: the tools go to the server, which tells the model in its own way; the messages stay as they are.
     prompted: the tools stand in the system message, after the sample's own; calls and results of earlier turns become
       text in the form that is asked for. A sample without tools keeps its messages.
-    constrained: the messages of `prompted`, and the schema of the answer as `response_format`.
+    constrained: the messages of `prompted`, and the schema of the answer as `response_format`: of a call where tools
+      are offered, of the JSON that a text target with match `json` wants. Other answers have no grammar.
     """
     if not sample.tools:
-        return ChatRequest(messages=_native_messages(sample.messages))
+        schema = answer_format(sample) if protocol == "constrained" else None
+        return ChatRequest(messages=_native_messages(sample.messages), response_format=schema)
     if protocol == "native":
         tools = [_function(tool) for tool in sample.tools]
         return ChatRequest(messages=_native_messages(sample.messages), tools=tools, tool_choice="auto")
     messages = _prompted_messages(sample, options)
     if protocol == "prompted":
         return ChatRequest(messages=messages)
-    schema: JsonValue = {"name": "calls", "strict": True, "schema": calls_schema(sample.tools)}
-    return ChatRequest(messages=messages, response_format={"type": "json_schema", "json_schema": schema})
+    return ChatRequest(messages=messages, response_format=_held_to("calls", calls_schema(sample.tools), strict=True))
+
+
+def _held_to(name: str, schema: JsonValue, *, strict: bool) -> dict[str, JsonValue]:
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": strict, "schema": schema}}
+
+
+def answer_format(sample: Sample) -> dict[str, JsonValue] | None:
+    """The form of an answer in JSON, as `response_format`; None where none is wanted or tools are offered.
+
+    The target's schema as it is, strictly. Without one any JSON of the accepted answers' types (an object, a list, …):
+    their keys would tell the model a part of the answer. That schema cannot be closed, which services demand of a
+    strict one, so it is not called strict; engines with a grammar hold to it all the same.
+    """
+    target = sample.target
+    if sample.tools or not isinstance(target, TextTarget) or target.match != "json":
+        return None
+    if target.schema_:
+        return _held_to("answer", target.schema_, strict=True)
+    types = list(dict.fromkeys(filter(None, map(_json_type, target.accepted)))) or ["object"]
+    choices: list[JsonValue] = [{"type": one} for one in types]
+    return _held_to("answer", choices[0] if len(choices) == 1 else {"anyOf": choices}, strict=False)
+
+
+def _json_type(text: str) -> str | None:
+    """JSON Schema's name for the type of a JSON text; None where it is none, which its scorer complains of."""
+    try:
+        value = read(text)
+    except NotJson:
+        return None
+    return next((name for kind, name in _JSON_TYPES if isinstance(value, kind)), "null")
 
 
 def _function(tool: Tool) -> dict[str, JsonValue]:

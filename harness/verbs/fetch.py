@@ -6,8 +6,8 @@ from rich.console import Console
 
 from harness.assets import cache_dir, console_progress
 from harness.assets.progress import human_bytes
-from harness.backends.weights import resolve_weights
-from harness.config import FetchConfig
+from harness.backends.weights import WeightFile, resolve_weights
+from harness.config import FetchConfig, RecordedConfig
 from harness.suite.spec import load_suite
 
 __all__ = ["main"]
@@ -22,12 +22,20 @@ def main(configs: Sequence[FetchConfig]) -> None:
 def _fetch(config: FetchConfig, console: Console) -> None:
     with console_progress(show=config.progress != "off") as on_progress:
         suite = load_suite(config.suite, cache_dir(), on_progress)
-        weights = None
+        weights: WeightFile | None = None
         if config.backend.name == "llamacpp":
             weights = resolve_weights(config.model, on_progress=on_progress)
     console.print(f"suite    {suite.spec.name}: {len(suite.samples)} samples chosen", highlight=False)
-    if weights is None:
-        console.print(f"weights  none: {config.model.name} is served at {config.model.url}", highlight=False)
-    else:
-        size = human_bytes(weights.facts.bytes)
-        console.print(f"weights  {weights.facts.file}, {size}, sha256 {weights.facts.sha256}", highlight=False)
+    console.print(f"weights  {_words(config, weights)}", highlight=False, soft_wrap=True)
+
+
+def _words(config: FetchConfig, weights: WeightFile | None) -> str:
+    """What there is of the model's weights here, in a line."""
+    if weights is not None:
+        return f"{weights.facts.file}, {human_bytes(weights.facts.bytes)}, sha256 {weights.facts.sha256}"
+    if isinstance(config.backend, RecordedConfig):
+        return f"none: answers on record, {config.backend.path}"
+    url = config.model.url or getattr(config.backend, "url", None)
+    if url is None:
+        return f"none: {config.model.name} is asked by {config.backend.name}"
+    return f"none: {config.model.name} is served at {url}"

@@ -11,13 +11,15 @@ from rich.console import Console
 from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
 from harness.config import RunConfig
+from harness.errors import HarnessError
 from harness.interop.inspect_run import execute_inspect, is_inspect
 from harness.prices import priced
 from harness.report.table import markdown_page, print_table
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
-from harness.runner.recheck import recheck
+from harness.runner.recheck import recheck, refuse_recheck
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
+from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import write_atomic
 from harness.suite.spec import load_suite
 from harness.verbs.report import refresh_leaderboard
@@ -28,7 +30,8 @@ __all__ = ["main"]
 def main(configs: Sequence[RunConfig]) -> None:
     """Runs the configurations side by side, reports and prints.
 
-    Raises KeyboardInterrupt after interrupted runs have been put in order.
+    Raises KeyboardInterrupt after interrupted runs have been put in order, HarnessError where replies are left that
+    could not be judged.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with console_progress(show=configs[0].progress != "off") as on_progress:
@@ -41,10 +44,13 @@ def main(configs: Sequence[RunConfig]) -> None:
     Console(stderr=True).print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
     if any(outcome.interrupted for outcome in outcomes):
         raise KeyboardInterrupt
+    _refuse_unjudged(outcomes, resumable=configs[0].run.resume != "never")
 
 
 def _execute(configs: Sequence[RunConfig], on_progress: OnProgress) -> list[Outcome]:
     jobs = [_job(config, on_progress) for config in configs]
+    if configs[0].run.recheck:
+        refuse_recheck(jobs)
     outcomes = execute(jobs)
     if configs[0].run.recheck and not any(outcome.interrupted or outcome.stopped for outcome in outcomes):
         again = partial(_job, on_progress=on_progress)
@@ -79,3 +85,21 @@ def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
         if why is None and outcome.summary.n_failed:
             again = f"{outcome.summary.n_failed} lost to the infrastructure; made again by run.resume={outcome.folder}"
             aside.print(again, highlight=False, soft_wrap=True)
+
+
+def _refuse_unjudged(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
+    """Nothing where every reply has its verdict. Raises HarnessError with what to type where some have none."""
+    left = [(outcome, count) for outcome in outcomes if (count := _n_unjudged(outcome))]
+    if not left:
+        return
+    first, total = left[0][0], sum(count for _, count in left)
+    why = next((one for one in reversed(first.summary.warnings) if "could not be judged" in one), "")
+    how = "the same command judges them" if resumable else f"judge them with run.resume={first.folder}"
+    raise HarnessError(f"{total} replies have no verdict yet ({why or 'judging broke off'}); mend that, then {how}")
+
+
+def _n_unjudged(outcome: Outcome) -> int:
+    """Attempts that were made and wait for a verdict, counted on the disk where some are missing."""
+    if not outcome.summary.n_not_run:
+        return 0
+    return sum(score is None for _, score in final_outcomes(outcome.folder))

@@ -71,8 +71,22 @@ def test_a_judge_that_fails_leaves_attempts_for_the_next_sitting(tmp_path: Path)
             again = run(tmp_path, home, asked.url, judge.url)
         after = json.loads((tmp_path / "results/run/latest/summary.json").read_text())
 
-    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert (first.returncode, again.returncode) == (3, 0), first.stderr + again.stderr
+    last = first.stderr.strip().splitlines()[-1]
+    assert "3 replies have no verdict yet" in last
+    assert "the same command judges them" in last
     assert (before["n_scored"], before["accuracy"]) == (0, None)
     assert any("could not be judged" in one for one in before["warnings"])
     assert (after["n_scored"], after["accuracy"]) == (3, 1.0)
     assert len(asked.bodies) == 3
+
+
+def test_a_judge_that_is_away_shows_before_the_first_question(tmp_path: Path) -> None:
+    home = suite(tmp_path / "sky")
+
+    with serve_in_thread(lambda *_: reply(REFERENCE)) as asked:
+        done = run(tmp_path, home, asked.url, "http://127.0.0.1:9/v1")
+
+    assert done.returncode == 3
+    assert "127.0.0.1:9" in done.stderr.strip().splitlines()[-1]
+    assert asked.bodies == []

@@ -85,8 +85,8 @@ class Apart:
         found: list[Script] = self._pool.submit(all_scripts, self._folder, sample).result()
         return next(script for script in found if script.name == "attacker")
 
-    def played(self, sample: Sample, script: Script) -> Played:
-        return self._pool.submit(played, self._folder, sample, script).result()
+    def played(self, sample: Sample, script: Script, *, ended: bool = True) -> Played:
+        return self._pool.submit(played, self._folder, sample, script, ended=ended).result()
 
     def refused(self, sample: Sample) -> str:
         """What is said when no world can be opened for a sample; empty if one can."""
@@ -102,12 +102,12 @@ def compared(folder: Path, samples: Sequence[Sample]) -> list[Compared]:
     return [_compare(environment, sample, script) for sample in samples for script in scripts(environment, sample)]
 
 
-def played(folder: Path, sample: Sample, script: Script) -> Played:
+def played(folder: Path, sample: Sample, script: Script, *, ended: bool = True) -> Played:
     """What our world makes of a script."""
     world = AgentDojo(folder).open(sample)
     told = tuple(world.call(call) for call in script.calls)
     steps = steps_of(script, told)
-    return Played(told, (world.verdict(steps), world.verdict(steps)))
+    return Played(told, (world.verdict(steps, ended=ended), world.verdict(steps, ended=ended)))
 
 
 def all_scripts(folder: Path, sample: Sample) -> list[Script]:

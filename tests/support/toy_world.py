@@ -36,6 +36,7 @@ TOOLS = (
     _tool("fail"),
     _tool("grow", megabytes="integer"),
     _tool("talk", length="integer"),
+    _tool("slow", seconds="number"),
 )
 
 
@@ -51,10 +52,12 @@ def toy_sample(
     say: str = "",
     identity: str = "toy_1",
     environment: str = "toy",
+    breaks: str = "",
 ) -> Sample:
     """A task of as many turns as the plan has; done when the box holds what is wanted: what the plan puts into it.
 
-    later: the tools that are offered with each turn after the first.
+    later: the tools that are offered with each turn after the first. breaks: where the environment fails, `open`,
+    `begin`, `second begin` or `verdict`.
     """
     puts = {str(call.arguments["key"]): call.arguments["value"] for turn in plan for call in turn if call.name == "put"}
     turns = [
@@ -71,7 +74,7 @@ def toy_sample(
         tools=tuple(tools),
         target=AgentTarget(
             environment=environment,
-            task={"wanted": dict(wanted) if wanted is not None else puts, "say": say},
+            task={"wanted": dict(wanted) if wanted is not None else puts, "say": say, "breaks": breaks},
             turns=tuple(turns),
             plan=tuple(tuple(turn) for turn in plan),
         ),
@@ -91,6 +94,8 @@ class Toy:
         task = target_of(sample, AgentTarget).task
         if not isinstance(task.get("wanted"), dict):
             raise DataError(f"sample {sample.id} wants nothing")
+        if task.get("breaks") == "open":
+            raise RuntimeError("the environment broke")
         return Box(task)
 
     def gold(self, sample: Sample) -> tuple[str, ...]:
@@ -118,6 +123,8 @@ class Box:
         self.hoard: list[bytearray] = []
 
     def begin(self, turn: int) -> None:
+        if self.task.get("breaks") == ("second begin" if turn else "begin"):
+            raise RuntimeError("the environment\nbroke")
         self.turns.append(turn)
 
     def call(self, call: ToolCall) -> tuple[str, bool]:
@@ -141,14 +148,22 @@ class Box:
             raise RuntimeError("the tool broke")
         if name == "grow":
             self.hoard.append(bytearray(int(str(given["megabytes"])) << 20))
+        if name == "slow":
+            time.sleep(float(str(given["seconds"])))
+            self.values["slow"] = 1
         if name == "talk":
             print("noise of a tool")
             return "w" * int(str(given["length"])), False
         return "ok", False
 
-    def verdict(self, steps: Sequence[Step]) -> WorldVerdict:
+    def verdict(self, steps: Sequence[Step], *, ended: bool = True) -> WorldVerdict:
+        if self.task.get("breaks") == "verdict":
+            raise RuntimeError("the check broke")
         say, said = str(self.task["say"]), steps[-1].reply.content if steps else None
         done = self.values == self.task["wanted"] and say in (said or "")
         return WorldVerdict(
-            value=float(done), counts={"steps": (len(steps), 9)}, why="" if done else "the box is wrong."
+            value=float(done),
+            parts={} if ended else {"put_anyway": float(done)},
+            counts={"steps": (len(steps), 9)},
+            why="" if done else "the box is wrong.",
         )

@@ -104,6 +104,18 @@ def test_under_attack_the_verdicts_are_those_of_the_package_and_the_attackers_ca
     assert {tuple(one.parts) for one in found} == {("utility_under_attack", "attack_success")}
 
 
+def test_a_task_that_was_not_ended_is_not_done_and_the_attackers_may_be(apart: Apart, plain: Suite) -> None:
+    sample = with_attacker(plain, "workspace_user_task_0", "injection_task_6")
+    unattacked = next(one for one in plain.samples if one.id == "banking_user_task_5")
+
+    attacked = apart.played(sample, apart.attacker(sample), ended=False)
+    nothing = apart.played(unattacked, Script("nothing", ()), ended=False)
+
+    assert (attacked.verdicts[0].value, nothing.verdicts[0].value) == (0.0, 0.0)
+    assert attacked.verdicts[0].parts == {"utility_under_attack": 0.0, "attack_success": 1.0}
+    assert nothing.verdicts[0].parts == {"utility": 0.0}
+
+
 def test_an_attack_that_only_stops_succeeds_where_the_task_is_not_done(apart: Apart) -> None:
     suite = loaded("banking", attack="dos")
 

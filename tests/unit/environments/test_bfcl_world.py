@@ -8,7 +8,7 @@ import pytest
 from harness.environments.bfcl import Bfcl, BfclWorld
 from harness.errors import DataError
 from harness.protocols import WorldVerdict
-from harness.records import AgentTarget, Reply, Sample, Step, Timing, ToolCall, ToolResult
+from harness.records import AgentTarget, Reply, Sample, Step, Timing, ToolCall, ToolResult, target_of
 from harness.suite.bfcl_multi_turn import BfclMultiTurn
 from tests.support.bfcl_multi_turn_data import write_folder
 
@@ -31,7 +31,7 @@ def world(sample: Sample, tmp_path: Path) -> BfclWorld:
     return Bfcl(tmp_path).open(sample)
 
 
-def judged(world: BfclWorld, *turns: list[ToolCall], ran: bool = True) -> WorldVerdict:
+def judged(world: BfclWorld, *turns: list[ToolCall], ran: bool = True, ended: bool = True) -> WorldVerdict:
     steps = [
         Step(
             turn=turn,
@@ -41,7 +41,7 @@ def judged(world: BfclWorld, *turns: list[ToolCall], ran: bool = True) -> WorldV
         )
         for turn, calls in enumerate(turns)
     ]
-    return world.verdict(steps)
+    return world.verdict(steps, ended=ended)
 
 
 @pytest.mark.parametrize(
@@ -180,3 +180,14 @@ def test_a_task_of_something_else_is_a_data_error(
 def test_without_the_suites_data_the_environment_says_so() -> None:
     with pytest.raises(DataError, match="needs the data of suite=toolcall_multi_turn"):
         Bfcl(None)
+
+
+def test_a_turn_that_was_not_ended_fails_though_its_state_is_right(world: BfclWorld, sample: Sample) -> None:
+    plan = [list(calls) for calls in target_of(sample, AgentTarget).plan]
+
+    ended, cut = judged(world, *plan), judged(world, *plan, ended=False)
+
+    n = len(plan)
+    assert (ended.value, ended.counts["turns_done"]) == (1.0, (n, n))
+    assert (cut.value, cut.counts["turns_done"], cut.parts["end_state"]) == (0.0, (n - 1, n), 1.0)
+    assert cut.why == f"in turn {n} of {n}, the turn was not ended."

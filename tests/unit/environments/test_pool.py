@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.environments.pool import LiveWorld, Worlds
+from harness.environments.pool import CannotStartError, LiveWorld, Worlds
 from harness.errors import ConfigError, DataError
 from harness.records import Reply, Sample, Step, Timing, ToolCall
 from tests.support.toy_world import put, toy_sample
@@ -176,7 +176,7 @@ async def test_a_task_that_makes_no_sense_is_a_data_error_and_spoils_no_worker()
 
 async def test_an_environment_that_does_not_come_up_says_why() -> None:
     async with pool(environment="toy_broken") as worlds:
-        with pytest.raises(DataError, match="the toys are in another box"):
+        with pytest.raises(CannotStartError, match="the toys are in another box"):
             async with worlds.open(SAMPLE):
                 pass
 

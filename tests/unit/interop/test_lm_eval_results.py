@@ -10,6 +10,8 @@ import pytest
 from harness.errors import DataError
 from harness.interop.lm_eval_results import export_lm_eval
 from harness.records import Protocol, Reply, Sample, Score
+from harness.records.score import LOWER_IS_BETTER
+from harness.report.measures import MEASURES
 from harness.runner.job import execute
 from tests.support import openai_server as fake
 from tests.support.echo_job import Echo, echo_job
@@ -26,10 +28,19 @@ class WithParts(Echo):
         return found.model_copy(update={"parts": {"arguments": 0.5}})
 
 
-def run(tmp_path: Path, trials: int = 1) -> Path:
+@dataclass
+class UnderAttack(Echo):
+    """A part of which less is better."""
+
+    def score(self, sample: Sample, reply: Reply, protocol: Protocol, trial: int = 0) -> Score:
+        found = Echo.score(self, sample, reply, protocol, trial)
+        return found.model_copy(update={"parts": {"attack_success": 1.0, "utility": 0.5}})
+
+
+def run(tmp_path: Path, trials: int = 1, scorer: Echo | None = None) -> Path:
     """A run in which two of three replies are right."""
     with fake.serve_in_thread(lambda n, _b: fake.reply("no" if n % 3 == 0 else "yes")) as server:
-        (outcome,) = execute([echo_job(server.url, tmp_path, WithParts(), trials=trials)])
+        (outcome,) = execute([echo_job(server.url, tmp_path, scorer or WithParts(), trials=trials)])
     return outcome.folder
 
 
@@ -91,3 +102,10 @@ def test_a_run_without_an_answer_has_nothing_to_export(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="nothing to export"):
         export_lm_eval(outcome.folder, tmp_path / "out")
+
+
+def test_of_harms_less_is_better_as_the_report_has_it(tmp_path: Path) -> None:
+    results = json.loads(export_lm_eval(run(tmp_path, scorer=UnderAttack()), tmp_path / "out").read_text())
+
+    assert results["higher_is_better"]["echo"] == {"acc": True, "attack_success": False, "utility": True}
+    assert {name for name, measure in MEASURES.items() if measure.lower} == LOWER_IS_BETTER

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.config import AgentConfig
+from harness.errors import BackendError, DataError
 from harness.records import Disturbance, Sample, ToolCall
 from harness.runner.agent import disturbed_call
 from tests.support import openai_server as fake
@@ -301,6 +302,81 @@ async def test_a_task_that_is_done_needs_no_message(bench: Bench) -> None:
     assert played.attempt.feedback_at is None
     assert played.score.parts["done_after_feedback"] == 1
     assert "learned" not in played.score.parts
+
+
+def test_a_check_that_breaks_down_gives_no_further_try_and_loses_no_reply(tmp_path: Path) -> None:
+    sample = toy_sample([put("a", 1)], breaks="verdict")
+
+    played = play(tmp_path, [sample], Player([sample]), AgentConfig(feedback=True))
+
+    assert (played.attempt.ended, played.attempt.failure, played.attempt.feedback_at) == ("answered", None, None)
+    assert (played.scores, played.complete) == ([None], False)  # judged again by the same command
+
+
+@pytest.mark.parametrize("breaks", ["open", "begin"])
+async def test_an_environment_that_fails_loses_the_task_and_not_the_run(tmp_path: Path, breaks: str) -> None:
+    broken = toy_sample([put("a", 1)], identity="broken", breaks=breaks)
+    sound = [toy_sample([put("a", 1)], identity=f"s{number}") for number in range(2)]
+
+    played = await asyncio.to_thread(play, tmp_path, [broken, *sound], Player([broken, *sound]))
+
+    scores = {score.sample: score for score in played.scores if score}
+    (lost,) = [attempt for attempt in played.attempts if attempt.failure]
+    assert lost.failure is not None
+    assert (lost.sample, lost.failure.boundary, lost.failure.kind) == ("broken", "infrastructure", "task_error")
+    assert "the environment failed: RuntimeError: the environment broke" in lost.failure.message
+    assert (scores["broken"].value, scores["s0"].value, scores["s1"].value) == (None, 1.0, 1.0)
+    assert len(played.attempts) == 3
+
+
+async def test_a_task_whose_environment_fails_in_the_middle_keeps_its_steps(bench: Bench) -> None:
+    sample = toy_sample([put("a", 1)], [put("b", 1)], breaks="second begin")
+    replies = script(calls_reply([put("a", 1)]), fake.reply("Done."))
+
+    played = await bench.ask(sample, replies)
+
+    assert (played.score.value, played.score.boundary, played.score.miss) == (None, "infrastructure", "transport")
+    assert (len(played.attempt.steps), played.attempt.reply, played.attempt.ended) == (2, None, None)
+
+
+def test_a_run_whose_every_task_breaks_is_stopped(tmp_path: Path) -> None:
+    samples = [toy_sample([put("a", 1)], identity=f"t{number}", breaks="begin") for number in range(30)]
+
+    with pytest.raises(BackendError, match=r"20 of the last 20 .* task_error: .* mend the task's environment"):
+        play(tmp_path, samples, Player(samples))
+
+
+def test_an_environment_that_does_not_come_up_stops_the_run_at_once(tmp_path: Path) -> None:
+    samples = [toy_sample([put("a", 1)], identity=f"t{number}", environment="toy_broken") for number in range(3)]
+
+    with pytest.raises(DataError, match="the toys are in another box"):
+        play(tmp_path, samples, Player(samples))
+
+
+def test_a_budget_of_calls_counts_every_step_of_a_task(tmp_path: Path) -> None:
+    samples = [toy_sample([put("a", 1)], identity=f"t{number}") for number in range(4)]
+
+    played = play(tmp_path, samples, Player(samples), run={"budget": {"calls": 4}})
+
+    assert (len(played.bodies), len(played.attempts), played.complete) == (4, 2, False)
+
+
+def test_a_context_that_overflows_after_a_call_is_judged_by_the_world(tmp_path: Path) -> None:
+    sample = toy_sample([put("a", 1)])
+    words = {"error": {"message": "too long", "code": "context_length_exceeded", "type": "invalid_request_error"}}
+
+    played = play(tmp_path, [sample], script(calls_reply([put("a", 1)]), fake.error(400, words)))
+
+    assert (played.score.value, played.score.miss, played.complete) == (0.0, "context_overflow", True)
+    assert (played.score.parts["put_anyway"], played.score.parts["plan_coverage"]) == (1.0, 1.0)
+
+
+def test_an_integer_of_23_digits_goes_through_a_whole_run(tmp_path: Path) -> None:
+    sample = toy_sample([put("a", 12345678901234567890123)])
+
+    played = play(tmp_path, [sample], Player([sample]))
+
+    assert (played.score.value, played.complete) == (1.0, True)
 
 
 def test_many_tasks_at_once_do_not_meet(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Late:
     """Judges as Echo does, but late; may fail on some samples, or be interrupted after some verdicts."""
 
     fails: set[str] = field(default_factory=set)
+    error: Exception = field(default_factory=lambda: BackendError("the judge is away"))
     stop_after: int | None = None
     name: str = "echo"
     concurrency: int = 3
@@ -35,7 +36,7 @@ class Late:
             if self.stop_after is not None and len(self.judged) >= self.stop_after:
                 raise KeyboardInterrupt
             if sample.id in self.fails:
-                raise BackendError("the judge is away")
+                raise self.error
             self.judged.append(sample.id)
             assert attempt.reply is not None
             return Echo().score(sample, attempt.reply, attempt.protocol, attempt.trial)
@@ -109,3 +110,20 @@ def test_a_scorer_that_cannot_work_here_says_so(yes: Server, tmp_path: Path) -> 
 
     with pytest.raises(ConfigError, match="no sandbox here"):
         once(echo_job(yes.url, tmp_path, Refuses()))
+
+
+def test_a_slip_of_the_scorer_on_one_reply_costs_no_other_its_verdict(yes: Server, tmp_path: Path) -> None:
+    outcome = once(echo_job(yes.url, tmp_path, Late(fails={"s4"}, error=KeyError("odd input"))))
+
+    manifest = read_manifest(outcome.folder)
+    assert (outcome.summary.n_scored, outcome.summary.n_not_run, manifest.status) == (11, 1, "failed")
+    assert any("s4, KeyError: 'odd input'" in warning for warning in manifest.warnings)
+
+
+def test_a_scorer_that_finds_only_while_judging_that_it_cannot_work_stops_at_once(yes: Server, tmp_path: Path) -> None:
+    scorer = Late(fails={"s0"}, error=ConfigError("no tagger here"), concurrency=1)
+
+    with pytest.raises(ConfigError, match="no tagger here"):
+        once(echo_job(yes.url, tmp_path, scorer))
+
+    assert scorer.judged == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.config import ArrivalConfig, BudgetConfig
 from harness.errors import BackendError, ConfigError
-from harness.records import Attempt, Failure, Message, Sample, Timing, ToolTarget, Usage
+from harness.records import Attempt, Failure, Message, Reply, Sample, Step, Timing, ToolTarget, Usage
 from harness.runner.attempt import pause_s
 from harness.runner.guard import Budget, Guard
 from harness.runner.schedule import arrivals_s, interleave
@@ -118,6 +118,33 @@ def test_each_budget_ends_the_run_with_its_name(limits: dict[str, object], said:
 
     assert (budget.spent() or "").startswith(said)
     assert unlimited.spent() is None
+
+
+STEP = Step(turn=0, reply=Reply(content="x"), timing=Timing(at=0.0))
+LOST = {"boundary": "infrastructure", "kind": "timeout", "message": "m"}
+
+
+@pytest.mark.parametrize(
+    ("made", "requests"),
+    [
+        ({"tries": 3, "failed_tries": (LOST, LOST)}, 3),
+        ({"steps": (STEP, STEP, STEP)}, 3),
+        ({"steps": (STEP, STEP.model_copy(update={"tries": 3})), "failed_tries": (LOST, LOST)}, 4),
+        ({"steps": (STEP,), "failed_tries": (LOST,), "failure": LOST}, 3),
+        ({"failed_tries": (LOST, LOST), "failure": LOST}, 3),
+        ({"steps": (STEP, STEP), "failure": LOST | {"kind": "task_error"}}, 2),
+        ({"steps": (STEP, STEP.model_copy(update={"tries": 2}))}, 3),
+    ],
+)
+def test_a_budget_of_calls_counts_requests(made: dict[str, object], requests: int) -> None:
+    reached, short = Budget(BudgetConfig(calls=requests)), Budget(BudgetConfig(calls=requests + 1))
+
+    for one in (reached, short):
+        one.sent()
+        one.ended(attempt(**made))
+
+    assert reached.spent() is not None
+    assert short.spent() is None
 
 
 def lost(kind: str = "server_error") -> Failure:

@@ -7,8 +7,9 @@ import pytest
 
 from harness.config import AgentConfig
 from harness.environments.pool import Worlds
+from harness.errors import BackendError
 from harness.protocols import Case
-from harness.records import Attempt, Reply, Sample, Score, Step, Timing, ToolCall, ToolResult
+from harness.records import Attempt, Failure, Reply, Sample, Score, Step, Timing, ToolCall, ToolResult
 from harness.scorers.agent import AgentScorer, common_length, plan_parts
 from tests.support.toy_world import put, toy_sample
 
@@ -54,6 +55,68 @@ def test_the_calls_that_ran_decide(score: Scored) -> None:
 
     assert (done.value, done.miss, done.boundary) == (1.0, None, None)
     assert (lost.value, lost.miss, lost.boundary, lost.why) == (0.0, "wrong_result", "model", "the box is wrong.")
+
+
+@pytest.mark.parametrize("name", ["die", "fail"])
+def test_a_call_that_ran_and_does_not_run_again_leaves_the_attempt_unscored(score: Scored, name: str) -> None:
+    broken = attempt(SAMPLE, [step(ToolCall(name=name, arguments={}))])
+
+    with pytest.raises(BackendError, match="toy_1: a call that ran did not run again"):
+        score(SAMPLE, broken)
+
+
+def test_judging_gives_a_call_more_time_than_the_model_was_given() -> None:
+    slow = ToolCall(name="slow", arguments={"seconds": 0.5})
+    sample = toy_sample([put("a", 1), slow], wanted={"a": 1, "slow": 1})
+
+    async def judged() -> Score:
+        async with AgentScorer(None, AgentConfig(tool_timeout_s=0.1), 1).open() as judge:
+            return await judge(sample, attempt(sample, [step(put("a", 1), slow)]))
+
+    assert asyncio.run(judged()).value == 1
+
+
+def test_arguments_with_integers_of_any_size_are_judged(score: Scored) -> None:
+    big = 12345678901234567890123
+    sample = toy_sample([put("a", big)])
+
+    found = score(sample, attempt(sample, [step(put("a", big), put("a", big + 1), put("a", big))]))
+
+    assert (found.value, found.parts["plan_coverage"]) == (1.0, 1.0)
+    shown = {"name": "put", "arguments": {"key": "a", "value": "integer of 74 bits"}}
+    assert found.extracted == [shown] * 3
+
+
+OVERFLOW = Failure(boundary="model", kind="context_overflow", message="too long")
+
+
+def test_a_task_that_the_model_broke_off_is_worth_0_and_keeps_its_parts(score: Scored) -> None:
+    steps = [step(put("a", 1), put("b", 2)), step(put("a", 3), turn=1)]
+
+    lost = score(SAMPLE, attempt(SAMPLE, steps, failure=OVERFLOW, reply=None, ended=None))
+
+    assert (lost.value, lost.miss, lost.boundary, lost.why) == (0.0, "context_overflow", "model", "too long")
+    assert (lost.parts["put_anyway"], lost.parts["plan_coverage"]) == (1.0, 1.0)
+
+
+def test_a_second_try_that_the_model_broke_off_takes_nothing_from_the_first(score: Scored) -> None:
+    steps = [step(put("a", 1)), step(turn=1), step(put("b", 2), put("a", 3), turn=1)]
+
+    told = score(SAMPLE, attempt(SAMPLE, steps, feedback_at=2, failure=OVERFLOW, reply=None, ended=None))
+
+    assert (told.value, told.miss, told.parts["learned"]) == (0.0, "wrong_result", 0.0)
+
+
+def test_counts_tell_whether_replies_could_be_read_and_whether_any_called(score: Scored) -> None:
+    broken = step().model_copy(update={"unreadable": "no JSON"})
+
+    deaf = score(SAMPLE, attempt(SAMPLE, [broken, broken]))
+    mended = score(SAMPLE, attempt(SAMPLE, [broken, step(put("a", 1))]))
+    unplanned = score(toy_sample([]), attempt(toy_sample([]), [step(said="Hello.")]))
+
+    assert (deaf.counts["readable"], deaf.counts["called"]) == ((0, 2), (0, 1))
+    assert (mended.counts["readable"], mended.counts["called"]) == ((1, 2), (1, 1))
+    assert (unplanned.counts["readable"], "called" in unplanned.counts) == ((1, 1), False)
 
 
 def test_two_judgements_at_once_are_those_of_one_after_the_other() -> None:

@@ -16,6 +16,7 @@ from harness.assets import cache_dir, fetch
 from harness.errors import ConfigError, DataError
 from harness.records import Attempt, Instruction, InstructionTarget, Message, Reply, Sample, Score, Timing
 from harness.runner.validate import GARBAGE
+from harness.scorers import instruct_checkers
 from harness.scorers.context import ScorerContext, is_late
 from harness.scorers.instruct import InstructScorer, answer_of, loose_variants, verdicts
 from harness.scorers.instruct_checkers import ifbench_checkers, ifeval_checkers
@@ -331,6 +332,27 @@ def test_a_tagger_that_is_not_there_is_an_error_that_says_so(ifbench_folder: Pat
         judged(one, Reply(content="Run home."), without)
     with pytest.raises(ConfigError, match="does not hold NLTK's averaged_perceptron_tagger_eng"):
         judged(one, Reply(content="Run home."), empty)
+
+
+async def test_a_tagger_that_is_not_there_shows_before_the_run(ifbench_folder: Path) -> None:
+    scorer = InstructScorer.from_context(ScorerContext(data=ifbench_folder))
+    simple, tagged = ifbench_sample("format:no_whitespace", {}), ifbench_sample("words:start_verb", {})
+
+    await scorer.ready([simple])
+    with pytest.raises(ConfigError, match=r"suite\.options\.tagger=/path/to"):
+        await scorer.ready([simple, tagged])
+
+
+async def test_a_package_that_is_not_there_shows_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instruct_checkers, "find_spec", lambda _name: None)
+    ifeval_checkers.cache_clear()
+
+    with pytest.raises(ConfigError, match="pip install 'slm-harness"):
+        await InstructScorer().ready([sample(NO_COMMA)])
+
+
+async def test_an_instruction_that_makes_no_sense_is_no_reason_not_to_run() -> None:
+    await InstructScorer().ready([sample(("no:such", {})), sample(NO_COMMA)])
 
 
 def test_a_case_made_up_for_an_instruction_is_what_it_says_it_is() -> None:

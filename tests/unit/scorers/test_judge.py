@@ -1,6 +1,8 @@
 """A model judges: what it is shown, how its verdict is read, and what becomes of a judge that fails."""
 
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from hydra import initialize_config_dir
 from harness.config import JudgeConfig, PriceConfig, ScoringConfig, compose_judge, register_defaults
 from harness.errors import BackendError, ConfigError, HarnessError
 from harness.paths import conf_dir
+from harness.protocols import Endpoint
 from harness.records import Attempt, Message, Reply, Sample, Score, TextTarget, Timing
-from harness.scorers.context import ScorerContext, make_scorer
+from harness.scorers.context import JudgeSeat, ScorerContext, make_scorer
 from harness.scorers.judge import JudgeScorer
 from harness.scorers.judge_prompt import JudgeOptions, UnreadableVerdictError, pointwise, read_verdict
 from tests.support.judge_server import Body, Judge, ScriptedBackend, fair, seat, shown, verdict
@@ -308,3 +311,31 @@ def test_any_configured_model_can_be_the_judge() -> None:
 def test_a_judge_that_cannot_be_set_up_is_refused_by_its_key(judge: JudgeConfig, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         compose_judge(judge)
+
+
+async def test_a_judge_is_brought_up_before_the_run_and_asked_nothing() -> None:
+    place = seat()
+    assert isinstance(place.backend, ScriptedBackend)
+
+    await JudgeScorer(place, JudgeConfig(), JudgeOptions()).ready([sample()])
+
+    assert place.backend.bodies == []
+
+
+async def test_a_judge_that_does_not_come_up_is_told_before_the_run() -> None:
+    class Away(ScriptedBackend):
+        def serve(self) -> AbstractAsyncContextManager[Endpoint]:
+            raise ConfigError("no such engine here; pip install it")
+
+    scorer = JudgeScorer(JudgeSeat(seat().config, Away(fair)), JudgeConfig(), JudgeOptions())
+
+    with pytest.raises(ConfigError, match="pip install it"):
+        await scorer.ready([sample()])
+
+
+async def test_a_package_that_other_answers_need_is_asked_for_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "regex", None)
+    pattern = sample(match="regex", accepted=("only here [0-9]+",))
+
+    with pytest.raises(ConfigError, match="pip install 'slm-harness"):
+        await JudgeScorer(seat(), JudgeConfig(), JudgeOptions()).ready([sample(), pattern])

@@ -1,5 +1,6 @@
 """Verdicts on replies to lm-eval's tasks, where lm-eval itself has nothing to compare with."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,41 @@ def test_numbers_that_are_not_for_every_answer_are_no_answer(folder: Path) -> No
     score = judged(folder, sample, "[[-1.0,true]]")
 
     assert (score.value, score.miss) == (0.0, "no_answer")
+
+
+def odd_sample(folder: Path) -> Sample:
+    """Of a task with two metrics, the first of which some replies do not get, and some break."""
+    text = (folder / "mini_rules.yaml").read_text().replace("mini_rules", "mini_odd")
+    metrics = "".join(
+        f"  - {{metric: {name}, aggregation: mean, higher_is_better: true}}\n" for name in ("hard", "soft")
+    )
+    (folder / "mini_odd.yaml").write_text(re.sub(r"metric_list:\n(  - .*\n)+", f"metric_list:\n{metrics}", text))
+    (folder / "mini_odd.py").write_text(
+        "def process_results(doc, results):\n"
+        "    if results[0] == 'break':\n"
+        "        raise ValueError('it broke')\n"
+        "    hard = {'none': {}, 'much': {'hard': 7.0}}.get(results[0], {'hard': 0.0})\n"
+        "    return {**hard, 'soft': 1.0}\n"
+    )
+    return samples(folder, "mini_odd", limit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("none", "hard,none is not among what the task measured; others, for suite.options.metric: soft,none"),
+        ("much", "hard,none is 7.0, no number from 0 to 1"),
+        ("break", r"the task's filter none fails on one reply \(ValueError: it broke\)"),
+    ],
+)
+@pytest.mark.parametrize("asked", [{}, {"metric": "hard"}])
+def test_a_reply_without_the_tasks_metric_is_unscored_and_not_measured_by_the_next(
+    folder: Path, reply: str, words: str, asked: dict[str, str]
+) -> None:
+    sample = odd_sample(folder)
+
+    assert judged(folder, sample, "else", **asked).value == 0.0
+    found = judged(folder, sample, reply, **asked)
+
+    assert found.value is None
+    assert re.search(words, found.why)

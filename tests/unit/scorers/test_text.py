@@ -353,3 +353,77 @@ def test_accepted_number_that_is_none_is_an_error_of_the_data() -> None:
 def test_match_that_needs_a_model_names_its_scorer() -> None:
     with pytest.raises(DataError, match="scorer: judge"):
         score("x", match="judge", rubric="r")
+
+
+RUNAWAY = "^(a|a)*$"
+SLOW = "a" * 40 + "!"
+
+
+@pytest.mark.parametrize(
+    ("answer", "schema"),
+    [
+        ({"n": SLOW}, {"properties": {"n": {"pattern": RUNAWAY}}}),
+        ({SLOW: 1}, {"patternProperties": {RUNAWAY: {}}}),
+        ({SLOW: 1}, {"additionalProperties": False, "patternProperties": {RUNAWAY: {}}}),
+        ({SLOW: 1}, {"propertyNames": {"pattern": RUNAWAY}}),
+        (
+            {"next": {"n": SLOW}},
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "properties": {"n": {"pattern": RUNAWAY}, "next": {"$ref": "#"}},
+            },
+        ),
+    ],
+)
+def test_a_schema_whose_pattern_runs_away_on_an_answer_leaves_it_unscored(answer: object, schema: object) -> None:
+    found = score(json.dumps(answer), match="json", schema=schema)
+
+    assert (found.value, found.miss, found.boundary) == (None, None, "harness")
+    assert RUNAWAY in found.why
+    assert "takes longer than 0.2 s" in found.why
+
+
+def test_the_patterns_of_a_schema_share_one_limit_of_time() -> None:
+    answer = ["a" * 17 + "!"] * 200
+
+    found = score(json.dumps(answer), match="json", schema={"items": {"anyOf": [{"pattern": RUNAWAY}, {}]}})
+
+    assert found.value is None  # each string takes some 20 ms, all of them seconds
+
+
+def test_a_number_too_large_for_the_schemas_fraction_does_not_fulfil_it() -> None:
+    found = score('{"n": ' + "9" * 350 + "}", match="json", schema={"properties": {"n": {"multipleOf": 0.01}}})
+
+    assert (found.value, found.miss, found.parts["valid_schema"]) == (0.0, "schema", 0.0)
+    assert "too large" in found.why
+
+
+@pytest.mark.parametrize(
+    ("answer", "further", "value"),
+    [
+        ({"n": 1, "x_1": "a"}, False, 1.0),
+        ({"n": 1, "x_1": 2}, False, 0.0),
+        ({"n": 1, "y": 3}, False, 0.0),
+        ({"n": 1, "y": 3}, {"type": "integer"}, 1.0),
+        ({"n": 1, "y": "a"}, {"type": "integer"}, 0.0),
+        ({"n": 1, "y": "a"}, True, 1.0),
+    ],
+)
+def test_properties_by_pattern_and_the_further_ones_are_judged(answer: object, further: object, value: float) -> None:
+    by_pattern = {"^x_": {"type": "string"}}
+    schema = {"properties": {"n": {}}, "patternProperties": by_pattern, "additionalProperties": further}
+
+    assert score(json.dumps(answer), match="json", schema=schema).value == value
+
+
+def test_a_schema_whose_patterns_cannot_be_bounded_is_refused() -> None:
+    schema = {"patternProperties": {"^x": {}}, "unevaluatedProperties": False}
+
+    with pytest.raises(DataError, match="unevaluatedProperties beside patternProperties"):
+        score('{"x": 1}', match="json", schema=schema)
+
+
+@pytest.mark.parametrize("said", ["I cannot say.", '{"a": 1}'])
+def test_an_accepted_answer_that_is_not_json_is_the_datas_fault_whatever_was_said(said: str) -> None:
+    with pytest.raises(DataError, match=r"sample s: the accepted answer .* is not JSON"):
+        score(said, match="json", accepted=["{bad"])

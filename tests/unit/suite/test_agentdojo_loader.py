@@ -182,6 +182,13 @@ def test_options_that_mean_nothing_are_refused_by_name(everything: Suite, option
         loaded("slack", options=options)
 
 
+def test_the_packages_files_may_be_ones_own(everything: Suite) -> None:
+    mine = loaded("slack", options={"file": str(everything.data)})
+
+    assert mine.data == everything.data
+    assert {sample.id for sample in mine.samples} < {sample.id for sample in everything.samples}
+
+
 def test_an_environment_that_is_none_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean banking"):
         loaded("bankng")

@@ -109,3 +109,53 @@ def test_the_data_may_lie_elsewhere_relative_to_the_description(tmp_path: Path) 
     (folder / "rows" / "mine.jsonl").write_text('{"prompt": "x", "answer": "y"}\n')
 
     assert [sample.id for sample in samples(folder)] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("{mach: exact}", "mach is none of them: .* did you mean match?"),
+        ("{match: exact, judge: {mode: pairwise}}", "judge is none of them"),
+    ],
+)
+def test_an_option_that_nobody_reads_is_refused_with_the_nearest(tmp_path: Path, options: str, words: str) -> None:
+    folder = home(tmp_path / "s", {"prompt": "x", "answer": "y"}, options=f"options: {options}\n")
+
+    with pytest.raises(ConfigError, match=words):
+        samples(folder)
+
+
+def test_an_option_that_the_scorer_reads_is_no_mistake(tmp_path: Path) -> None:
+    line = {"prompt": "x", "answer": "y"}
+    folder = home(tmp_path / "s", line, options="options: {match: judge, judge: {mode: pairwise}}\n")
+    (folder / "suite.yaml").write_text((folder / "suite.yaml").read_text().replace("scorer: bfcl", "scorer: judge"))
+
+    assert len(samples(folder)) == 1
+
+
+def test_an_option_that_is_null_counts_as_not_given(tmp_path: Path) -> None:
+    folder = home(tmp_path / "s", {"prompt": "x", "answer": "1"}, options="options: {match: numeric}\n")
+
+    (sample,) = samples(folder, options={"match": None, "tolerance": 0.5, "judge": None})
+
+    assert (text_target(sample).match, text_target(sample).tolerance) == ("numeric", 0.5)
+
+
+def test_a_line_says_for_itself_how_its_answer_is_judged(tmp_path: Path) -> None:
+    chosen = {"prompt": "Which?", "answer": "B", "match": "choice", "choices": ["A", "B"], "choice_texts": ["a", "b"]}
+    fitting = {"prompt": "A year?", "answer": "^\\d{4}$", "match": "regex", "example": "1999"}
+    labelled = {"prompt": "Why?", "answer": "So.", "match": "judge", "human": 0.5, "human_answer": "Thus."}
+    folder = home(tmp_path / "s", chosen, fitting, labelled, options="options: {match: exact}\n")
+
+    found = {sample.id: text_target(sample) for sample in samples(folder)}
+
+    assert (found["1"].match, found["1"].choice_texts) == ("choice", ("a", "b"))
+    assert found["2"].example == "1999"
+    assert (found["3"].human, found["3"].human_answer) == (0.5, "Thus.")
+
+
+def test_what_belongs_into_a_lines_target_is_refused_beside_it(tmp_path: Path) -> None:
+    target = {"kind": "text", "match": "exact", "accepted": ["y"]}
+
+    with pytest.raises(DataError, match='line 1: put "human" into the line\'s "target"'):
+        samples(home(tmp_path / "s", {"prompt": "x", "target": target, "human": 1}))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from harness.records import Message, Protocol, Reply, Sample, Tool, ToolCall, ToolTarget
+from harness.records import Message, Protocol, Reply, Sample, TextTarget, Tool, ToolCall, ToolTarget
 from harness.toolcalling.decode import decode
 from harness.toolcalling.encode import ChatRequest, PromptOptions, encode
 from harness.toolcalling.prompt import answer_text, instructions
@@ -89,6 +89,58 @@ def test_a_sample_without_tools_is_sent_bare(protocol: Protocol) -> None:
     request = encode(sample(tools=()), protocol, PromptOptions())
 
     assert request == ChatRequest(messages=[{"role": "user", "content": " A room, please. "}])
+
+
+ORDER: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
+
+
+def wanting(tools: tuple[Tool, ...] = (), **target: Any) -> Sample:
+    given = TextTarget.model_validate({"match": "json", **target})
+    return Sample(id="s", category="c", messages=(USER,), tools=tools, target=given, scorer="text")
+
+
+def form(one: Sample, protocol: Protocol = "constrained") -> Any:
+    return encode(one, protocol, PromptOptions()).response_format
+
+
+def test_constrained_holds_a_json_answer_to_the_target_s_own_schema() -> None:
+    one = wanting(schema=ORDER, accepted=['{"n": 2}'])
+
+    assert form(one) == {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": ORDER}}
+    assert encode(one, "constrained", PromptOptions()).messages == encode(one, "prompted", PromptOptions()).messages
+
+
+@pytest.mark.parametrize("protocol", ["native", "prompted"])
+def test_a_json_answer_is_held_to_nothing_by_the_other_protocols(protocol: Protocol) -> None:
+    assert form(wanting(schema=ORDER), protocol) is None
+
+
+@pytest.mark.parametrize(
+    ("accepted", "schema"),
+    [
+        (['{"city": "Oslo"}'], {"type": "object"}),
+        (["[1]", "[2]"], {"type": "array"}),
+        (['{"a": 1}', "[1]"], {"anyOf": [{"type": "object"}, {"type": "array"}]}),
+        (["true"], {"type": "boolean"}),
+        (["2", "2.5"], {"type": "number"}),
+        (['"x"', "null"], {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (["{not JSON"], {"type": "object"}),
+    ],
+)
+def test_without_a_schema_any_json_of_the_accepted_types_passes_and_no_key_is_told(
+    accepted: list[str], schema: dict[str, Any]
+) -> None:
+    held = form(wanting(accepted=accepted))["json_schema"]
+
+    assert (held["schema"], held["strict"]) == (schema, False)
+
+
+def test_an_answer_in_words_has_no_form() -> None:
+    assert form(wanting(match="exact", accepted=["yes"])) is None
+
+
+def test_where_tools_are_offered_the_form_is_that_of_calls() -> None:
+    assert form(wanting(tools=(ROOM,), schema=ORDER))["json_schema"]["name"] == "calls"
 
 
 def test_signatures_name_types_choices_defaults_and_what_is_optional() -> None:
