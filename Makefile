@@ -43,16 +43,16 @@ $(VENV)/bin/python: | system
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/core.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/core.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.suites: requirements/suites.txt $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/suites.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/suites.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # Ours against every peer that is installed, the parts of a call, and memory; some eight minutes. bench-env adds the
