@@ -5,6 +5,7 @@ Routes as documented: SGLang 0.5 native API (`/health`, `/server_info`, before t
 """
 
 import re
+from abc import ABC, abstractmethod
 
 from pydantic import JsonValue
 
@@ -23,7 +24,7 @@ _VLLM_CACHE = re.compile(r"^vllm:cache_config_info\{(?P<labels>[^}]*)\}", re.MUL
 _VLLM_FLAGS = ("block_size", "cache_dtype", "enable_prefix_caching", "num_gpu_blocks", "num_cpu_blocks")
 
 
-class _Serving:
+class _Serving(ABC):
     """What the three have in common."""
 
     title = ""
@@ -53,8 +54,9 @@ class _Serving:
         """What it was started with, adapters under names of their own."""
         return await v1_models(probe)
 
+    @abstractmethod
     def _command(self, repo: str, name: str) -> str:
-        raise NotImplementedError
+        """What is typed to start the engine with a model under a name."""
 
 
 class Sglang(_Serving):
