@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -155,8 +156,20 @@ def test_long_context_fills_the_classes_up(sample: Sample, tmp_path: Path) -> No
     assert world.call(ADD) == ('{"count": 2}', False)
 
 
-def test_nothing_of_the_wheels_package_stays_among_the_modules(world: BfclWorld) -> None:
-    assert [name for name in sys.modules if name.partition(".")[0] == "bfcl_eval"] == []
+def test_opening_a_world_leaves_the_modules_of_the_wheels_name_as_they_were(sample: Sample, tmp_path: Path) -> None:
+    stranger = ModuleType("bfcl_eval.of_somebody_else")
+    sys.modules[stranger.__name__] = stranger
+    before = modules_of_the_wheel()
+
+    Bfcl(tmp_path).open(sample)
+
+    after = modules_of_the_wheel()
+    del sys.modules[stranger.__name__]
+    assert after == before
+
+
+def modules_of_the_wheel() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "bfcl_eval"}
 
 
 @pytest.mark.parametrize(
