@@ -1,0 +1,159 @@
+"""How each engine is set up."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from harness.records import Record
+
+__all__ = [
+    "AdapterConfig",
+    "AttachedConfig",
+    "BackendConfig",
+    "EndpointConfig",
+    "LitellmConfig",
+    "LlamaCppConfig",
+    "LlamaServerConfig",
+    "LmStudioConfig",
+    "LoraConfig",
+    "OllamaConfig",
+    "RecordedConfig",
+    "ServingConfig",
+]
+
+
+class LoraConfig(Record):
+    """A GGUF LoRA adapter on top of the base weights."""
+
+    path: str
+    scale: float = 1.0
+
+
+class LlamaCppConfig(Record):
+    """The embedded llama.cpp server (xllamacpp)."""
+
+    name: Literal["llamacpp"]
+    process: Literal["child", "inline"] = "child"
+    """`child`: a managed process of its own, off the measuring clock's path. `inline`: inside the harness."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """Per slot; None: the model's own up to 32,768, halved until its cache fits a quarter of the free memory."""
+    slots: int = Field(default=1, ge=1, le=256)
+    threads: int | None = Field(default=None, ge=1)
+    """None: the machine's physical cores that this process may use."""
+    gpu_layers: int = Field(default=-1, ge=-1)
+    """-1: as many as fit; without a GPU none."""
+    batch_tokens: int = Field(default=2048, ge=32)
+    ubatch_tokens: int = Field(default=512, ge=32)
+    cache: Literal["off", "on"] = "off"
+    """Prompt cache. `off` is the strict lane: every prompt is computed anew, so TTFT is cold and answers repeat."""
+    kv_type: Literal["f32", "f16", "bf16", "q8_0", "q4_0"] = "f16"
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    lora: tuple[LoraConfig, ...] = ()
+    start_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class EndpointConfig(Record):
+    """Any OpenAI-compatible server that is already running."""
+
+    name: Literal["endpoint"]
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    check: bool = True
+    """Ask for the list of models before the run."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Request fields that this server wants."""
+
+
+class AttachedConfig(Record):
+    """What all engines have that run already and are known by name."""
+
+    url: str
+    """Where it listens, up to `/v1`; `model.url` wins."""
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    ready_timeout_s: float = Field(default=60.0, ge=0)
+    """How long to wait while it says that it still loads."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """Least room for one request, as far as the model has it: an engine with less is refused. None: taken as it is."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Further request fields that this engine takes."""
+
+
+class AdapterConfig(Record):
+    """One of the LoRA adapters that a llama-server was started with, by its place in `--lora`, from 0."""
+
+    id: int = Field(ge=0)
+    scale: float = 1.0
+
+
+class LlamaServerConfig(AttachedConfig):
+    """llama.cpp's own server, started by somebody else."""
+
+    name: Literal["llamaserver"]
+    cache: Literal["off", "on"] = "off"
+    """Prompt cache, as in the backend `llamacpp`."""
+    lora: tuple[AdapterConfig, ...] = ()
+    """Scales sent with every request; adapters that are not named keep the server's."""
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is told, such as {enable_thinking: false}."""
+
+
+class OllamaConfig(AttachedConfig):
+    """Ollama, asked by its OpenAI routes, described by its own."""
+
+    name: Literal["ollama"]
+    keep_alive: str = Field(default="30m", pattern=r"^-?\d+(ms|s|m|h)$")
+    """How long the model stays loaded after a request; below zero: until Ollama ends."""
+    load_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class LmStudioConfig(AttachedConfig):
+    """LM Studio's server."""
+
+    name: Literal["lmstudio"]
+    ttl_s: int | None = Field(default=None, ge=1)
+    """Idle seconds after which a model that a request loaded is let go; None: LM Studio's own."""
+    load_timeout_s: float = Field(default=300.0, gt=0)
+
+
+class ServingConfig(AttachedConfig):
+    """Servers for GPUs that load safetensors: SGLang, TensorRT-LLM's `trtllm-serve`, and a `vllm serve` of yours."""
+
+    name: Literal["sglang", "trtllm", "vllm_server"]
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is told, such as {enable_thinking: false}."""
+
+
+class RecordedConfig(Record):
+    """Answers on record: a file of replies, or an earlier run's folder, judged without a call."""
+
+    name: Literal["recorded"]
+    path: str
+
+
+class LitellmConfig(Record):
+    """Any provider that litellm knows, by `model.name=provider/model`; litellm runs in a process of its own."""
+
+    name: Literal["litellm"]
+    python: str | None = None
+    """The Python that has litellm; None: this one."""
+    api_key_file: str | None = None
+    """File that holds the key and that nobody else may read; None: `model.api_key_env`, or the provider's variables."""
+    cache: Literal["provider", "mark"] = "provider"
+    """`mark`: the tools and the system message are marked for the prompt cache, which Claude models want to be told."""
+    drop: tuple[str, ...] = ("seed",)
+    """Request fields left out where litellm says that the provider does not know them; any other is an error then."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """What litellm takes besides for this provider, such as `aws_region_name` or `api_version`. No keys."""
+    start_timeout_s: float = Field(default=60.0, gt=0)
+
+
+BackendConfig = Annotated[
+    LlamaCppConfig
+    | EndpointConfig
+    | RecordedConfig
+    | LitellmConfig
+    | LlamaServerConfig
+    | OllamaConfig
+    | LmStudioConfig
+    | ServingConfig,
+    Field(discriminator="name"),
+]

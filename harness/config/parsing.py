@@ -1,0 +1,134 @@
+"""From Hydra's DictConfig to records, the only module that sees one, and what is said where it does not fit."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from hydra import compose
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from harness.config.backends import BackendConfig, LlamaCppConfig
+from harness.config.model import ModelConfig
+from harness.config.running import JudgeConfig
+from harness.config.verbs import VERBS, RunConfig, VerbConfig
+from harness.errors import ConfigError
+from harness.records import Record
+
+__all__ = [
+    "compose_judge",
+    "explain_validation",
+    "known_keys",
+    "parse",
+    "register_defaults",
+    "template_file",
+]
+
+
+def parse(conf: DictConfig) -> VerbConfig:
+    """The composed configuration as a record. Raises ConfigError naming the key, the value and what is allowed."""
+    missing = _missing_keys(OmegaConf.to_container(conf, resolve=False), "")
+    if OmegaConf.select(conf, "backend.name") == "endpoint" and OmegaConf.select(conf, "model.url") is None:
+        missing = [key for key in missing if key != "model.url"]
+        missing.append("model.url")
+    if missing:
+        raise ConfigError(_missing_message(missing))
+    data = OmegaConf.to_container(conf, resolve=True)
+    assert isinstance(data, dict)
+    verb = VERBS[str(data["do"])]
+    try:
+        return verb.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(error)) from None
+
+
+def compose_judge(judge: JudgeConfig) -> RunConfig:
+    """The configuration of a run by the model that judges, composed by Hydra as on a command line of its own.
+
+    Works inside the app. Raises ConfigError where the model is not known or an override does not fit.
+    """
+    concurrent = f"run.concurrency={judge.concurrency}"
+    try:
+        conf = compose("config", overrides=[f"model={judge.model}", concurrent, *judge.overrides])
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ConfigError(f"scoring.judge.model={judge.model} with its overrides: {reason}") from None
+    try:
+        parsed = parse(conf)
+    except ConfigError as error:
+        raise ConfigError(f"scoring.judge.overrides: {error}") from None
+    assert isinstance(parsed, RunConfig)
+    return parsed
+
+
+def _missing_keys(node: object, prefix: str) -> list[str]:
+    """Dotted keys whose value is still the mandatory mark; interpolations are left alone."""
+    if isinstance(node, dict):
+        return sorted(key for name, item in node.items() for key in _missing_keys(item, f"{prefix}.{name}".lstrip(".")))
+    return [prefix] if node == MISSING else []
+
+
+def _missing_message(missing: list[str]) -> str:
+    hints = {"model.url": "http://127.0.0.1:8000/v1", "model.name": "the-name-your-server-gives-it"}
+    typed = " ".join(f"{key}={hints.get(key, '…')}" for key in missing)
+    return f"{', '.join(missing)} must be given and {'is' if len(missing) == 1 else 'are'} not; add: {typed}"
+
+
+def explain_validation(error: ValidationError) -> str:
+    """The first complaint of pydantic as one line with the key, the value seen and what is allowed."""
+    first = error.errors()[0]
+    chosen = first["loc"][:1] == ("backend",)  # which of the backends it is, stands between and is no key
+    parts = [str(part) for place, part in enumerate(first["loc"]) if not (chosen and place == 1)]
+    key = ".".join(parts) or "configuration"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a key of this group{more}; leave it out"
+    if first["type"] == "missing":
+        return f"{key} must be given and is not{more}; add: {key}=…"
+    said = first["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    return f"{key}={first['input']!r}: {said}{more}"
+
+
+def template_file(name: str, conf_dir: Path) -> Path:
+    """The file of a chat template given by name in `conf/templates/` or by path. Raises ConfigError without it."""
+    for candidate in (conf_dir / "templates" / name, Path(name).expanduser()):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(sorted(p.name for p in (conf_dir / "templates").glob("*.jinja"))) or "none"
+    raise ConfigError(f"model.chat_template={name} is no file; templates that come with the project: {known}")
+
+
+def known_keys(verb: str, backend: str) -> list[str]:
+    """Every dotted key that a verb's configuration can have, for a message that names the nearest."""
+    kinds: dict[str, type[Record]] = {
+        name: kind
+        for kind in get_args(get_args(BackendConfig)[0])
+        for name in get_args(kind.model_fields["name"].annotation)
+    }
+    return sorted(_keys_of(VERBS.get(verb, RunConfig), "", kinds.get(backend, LlamaCppConfig)))
+
+
+def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str]:
+    found: list[str] = []
+    for name, info in kind.model_fields.items():
+        annotation = backend if name == "backend" else info.annotation
+        nested = annotation if isinstance(annotation, type) and issubclass(annotation, Record) else None
+        found.extend(_keys_of(nested, f"{prefix}{name}.", backend) if nested else [f"{prefix}{name}"])
+    return found
+
+
+def register_defaults() -> None:
+    """Gives Hydra every key of a model with its default, so that any of them can be set without a `+`."""
+    ConfigStore.instance().store(group="defaults", name="model", node=_model_defaults())
+
+
+def _model_defaults() -> dict[str, Any]:
+    """Every key of a model's configuration that has a default, as a plain mapping."""
+    required = {name: "" for name, info in ModelConfig.model_fields.items() if info.is_required()}
+    defaults = ModelConfig.model_validate(required).model_dump(mode="json", exclude=set(required))
+    room = defaults["generation"]["max_tokens"]
+    defaults["generation"]["max_tokens"] = f"${{oc.select:suite.max_tokens,{room}}}"
+    return defaults

@@ -1,0 +1,188 @@
+"""How a suite is put to a model: which part of it, how fast, by which agent, judged how, on what machine."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.records import Disturbance, Record
+
+__all__ = [
+    "AgentConfig",
+    "ArrivalConfig",
+    "BudgetConfig",
+    "HardwareConfig",
+    "JudgeConfig",
+    "RunnerConfig",
+    "SandboxConfig",
+    "ScoringConfig",
+    "SuiteConfig",
+]
+
+
+class HardwareConfig(Record):
+    """What an hour of the machine costs, for the cost of local models."""
+
+    name: str
+    title: str
+    usd_per_hour: float | None = Field(default=None, ge=0)
+    """Rent. None: computed from price, lifetime and power below, or unknown."""
+    price_usd: float | None = Field(default=None, gt=0)
+    lifetime_hours: float | None = Field(default=None, gt=0)
+    """Hours of use over which the price is written off."""
+    watts: float | None = Field(default=None, ge=0)
+    usd_per_kwh: float | None = Field(default=None, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Main memory as it is sold: in units of 2**30 bytes."""
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
+    """Of one card; None: models lie in main memory."""
+    usable_frac: float = Field(default=0.9, gt=0, le=1)
+    """Share of the memory where models lie that other programs leave."""
+    disk_gb: float | None = Field(default=None, gt=0)
+    """Room for weights, in units of 10**9 bytes."""
+    memory_bandwidth_gbs: float | None = Field(default=None, gt=0)
+    """Of the memory where models lie, in 10**9 bytes a second."""
+    consumer: bool | None = None
+    """Whether many people own one: the devices by which a model is a small one."""
+
+
+class SuiteConfig(Record):
+    """Which suite, and how much of it."""
+
+    name: str
+    path: str | None = None
+    """Folder of a suite of your own, with `suite.yaml` in it; None: `suites/<name>/` of the project."""
+    task: str | None = None
+    """Of `suite=inspect`: the task, by registered name or file."""
+    tasks: tuple[str, ...] = ()
+    """Of `suite=lm_eval`: the tasks, by name."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What this suite's loader, scorer or environment can be told besides; wins over `options` in `suite.yaml`."""
+    limit: int | None = Field(default=None, ge=1)
+    """Number of samples; null for all."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Room that an answer of this suite needs: `model.generation.max_tokens` where neither model nor user name one."""
+    sampling: Literal["balanced", "proportional"] = "balanced"
+    """`balanced`: every category an equal share. `proportional`: as in the whole suite."""
+    categories: tuple[str, ...] | None = None
+    seed: int = 0
+
+
+class ArrivalConfig(Record):
+    """When requests are sent: closed loop, or open loop at times that do not wait for the server."""
+
+    kind: Literal["closed", "poisson", "constant", "log"] = "closed"
+    """`closed`: `concurrency` at once. `poisson`, `constant`: at `rate_per_s`. `log`: at the samples' own times."""
+    rate_per_s: float | None = Field(default=None, gt=0)
+    speedup: float = Field(default=1.0, gt=0)
+    """For `log`: 10 plays an hour of traffic in six minutes."""
+    max_in_flight: int = Field(default=1024, ge=1, le=65536)
+    """Bound on open-loop requests at once; what it holds back still counts from the time it was due."""
+
+    @model_validator(mode="after")
+    def _rate_where_needed(self) -> "ArrivalConfig":
+        if self.kind in {"poisson", "constant"} and self.rate_per_s is None:
+            msg = f"{self.kind} arrivals need a rate; add run.arrival.rate_per_s=2"
+            raise ValueError(msg)
+        return self
+
+
+class BudgetConfig(Record):
+    """What one sitting may use up (null: no limit). Then the run ends in order, and the same command goes on."""
+
+    calls: int | None = Field(default=None, ge=1)
+    """Requests, retries among them."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Prompt and output tokens."""
+    usd: float | None = Field(default=None, gt=0)
+    """Of hosted models with a price."""
+    minutes: float | None = Field(default=None, gt=0)
+
+
+class RunnerConfig(Record):
+    """How the suite is put to the model."""
+
+    concurrency: int = Field(default=1, ge=1, le=4096)
+    """Requests in flight at once, in closed loop."""
+    order: Literal["auto", "suite", "prefix"] = "auto"
+    """`prefix`: samples whose prompts begin alike one after the other. `auto`: so where the engine caches prefixes."""
+    arrival: ArrivalConfig = ArrivalConfig()
+    budget: BudgetConfig = BudgetConfig()
+    trials: int = Field(default=1, ge=1)
+    warmup: int = Field(default=2, ge=0)
+    """Requests before the clock counts; not recorded."""
+    deadline_s: float = Field(default=120.0, gt=0)
+    """Per try, from sending to the last byte."""
+    stall_s: float = Field(default=60.0, gt=0)
+    """Longest silence within a reply."""
+    retries: int = Field(default=3, ge=0, le=20)
+    """Tries after the first, for infrastructure failures that may pass."""
+    seed: int = 0
+    resume: str = "auto"
+    """`auto`: finish the newest interrupted run of the same configuration. `never`: start anew. Or a run folder."""
+    recheck: Literal["constrained"] | None = None
+    """Put the misses of a tool suite again under a grammar, in a run of their own: what of the loss is format."""
+    max_failed_frac: float = Field(default=0.5, ge=0, le=1)
+    """More infrastructure failures than this among the last 20 attempts stop the run (exit 3)."""
+
+    @model_validator(mode="after")
+    def _stall_within_deadline(self) -> "RunnerConfig":
+        if self.stall_s > self.deadline_s:
+            msg = f"stall_s {self.stall_s:g} is longer than deadline_s {self.deadline_s:g}; lower run.stall_s"
+            raise ValueError(msg)
+        return self
+
+
+class AgentConfig(Record):
+    """How an agent's task is driven: for suites with an environment."""
+
+    max_steps: int = Field(default=20, ge=1)
+    """Replies within one turn before the task counts as out of steps."""
+    tool_timeout_s: float = Field(default=10.0, gt=0)
+    """For one call of a tool; then its worker is killed and the model is told."""
+    max_result_chars: int = Field(default=20_000, ge=100)
+    """What a tool gives back is cut to this length."""
+    disturb: Disturbance | None = None
+    """What is done to one call of each task on purpose, once, to see whether the model recovers."""
+    feedback: bool = False
+    """One more try after the checker's message where the task is not done; the first verdict stays the value."""
+
+
+class SandboxConfig(Record):
+    """Where programs that a model wrote are run, and what they may use up."""
+
+    kind: Literal["auto", "bwrap", "docker", "none"] = "auto"
+    """`auto`: bubblewrap, else Docker, else refuse. `none`: no wall at all, only limits; say it aloud or not at all."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """Wall-clock time of one program, all its tests included."""
+    memory_mb: int = Field(default=1024, ge=64)
+    processes: int = Field(default=32, ge=1)
+    output_kb: int = Field(default=64, ge=1)
+    disk_mb: int = Field(default=16, ge=1)
+    image: str = "python:3.11-slim"
+    """Of `docker`."""
+
+
+class JudgeConfig(Record):
+    """Which model judges answers that need one (scorer `judge`)."""
+
+    model: str | None = None
+    """Name in `conf/model`; None: no judge, and suites that need one refuse."""
+    overrides: tuple[str, ...] = ()
+    """What is typed besides to set that model up: `["model.url=…","backend.threads=2","run.deadline_s=300"]`."""
+    swap: bool = True
+    """Judge each answer twice, with the order of what the judge is shown turned round."""
+    max_tokens: int | None = Field(default=None, ge=16)
+    """For one verdict; None: the model's own `generation.max_tokens`."""
+    concurrency: int = Field(default=1, ge=1, le=256)
+    """Judgements at once."""
+
+
+class ScoringConfig(Record):
+    """How replies are judged, where judging takes more than a look."""
+
+    workers: int | None = Field(default=None, ge=1)
+    """Programs, worlds or judgements at once; None: as many as processors."""
+    repair: bool = True
+    """Also score each miss of a tool or JSON task from its reply after JSON repair, as a second number."""
+    sandbox: SandboxConfig = SandboxConfig()
+    judge: JudgeConfig = JudgeConfig()
