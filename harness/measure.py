@@ -28,8 +28,10 @@ _NS = 1e9
 
 
 def _first_ns(timing: Timing) -> int | None:
-    marks = (timing.first_content_ns, timing.first_reasoning_ns, timing.first_tool_ns)
-    return min((mark for mark in marks if mark is not None), default=None)
+    content, reasoning, tool = timing.first_content_ns, timing.first_reasoning_ns, timing.first_tool_ns
+    if reasoning is None and tool is None:
+        return content
+    return min((mark for mark in (content, reasoning, tool) if mark is not None), default=None)
 
 
 def ttft_s(timing: Timing) -> float | None:

@@ -14,8 +14,10 @@ from typing import Self
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 from yarl import URL
 
+from harness.backends.blame import sent_keys
 from harness.backends.clock import CURRENT, BodyTooLargeError, ClockedConnector, Marks
 from harness.backends.pace import Pace
 from harness.protocols import Endpoint
@@ -54,19 +56,23 @@ class Exchange:
     end_ns: int = 0
     failure: Failure | None = None
     """A fault below HTTP; what the server said in words is judged later."""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    """Keys that went out with the request, for whoever repeats what the server said."""
 
 
 class ChatClient:
     """Streams chat completions from one endpoint over kept-alive connections. Use as an async context."""
 
     def __init__(self, endpoint: Endpoint, *, concurrency: int, connect_timeout_s: float = 10.0) -> None:
-        self._url = f"{endpoint.base_url}/chat/completions"
-        self._headers = {**_JSON_HEADERS, **endpoint.headers}
+        self._url = URL(f"{endpoint.base_url}/chat/completions")
+        self._headers = CIMultiDict({**_JSON_HEADERS, **endpoint.headers})
+        self._hidden = sent_keys(endpoint.headers)
         self._concurrency = concurrency
         self._max_body_bytes = min(_MOST_BODY_BYTES, max(_LEAST_BODY_BYTES, _ALL_BODIES_BYTES // concurrency))
         self._connect_timeout_s = connect_timeout_s
-        self._loopback = URL(self._url).host in {"127.0.0.1", "localhost", "::1"}  # a proxy never stands between
+        self._loopback = self._url.host in {"127.0.0.1", "localhost", "::1"}  # a proxy never stands between
         self._session: aiohttp.ClientSession | None = None
+        self._limit: aiohttp.ClientTimeout | None = None
         self._pace = Pace()
 
     async def __aenter__(self) -> Self:
@@ -88,7 +94,7 @@ class ChatClient:
         if self._session is None:
             msg = "ChatClient is an async context: use it within `async with`"
             raise RuntimeError(msg)
-        exchange = Exchange(at=time.time(), sent_ns=time.perf_counter_ns())
+        exchange = Exchange(at=time.time(), sent_ns=time.perf_counter_ns(), hidden=self._hidden)
         try:
             async with asyncio.timeout(deadline_s):
                 await self._receive(self._session, body, exchange, stall_s)
@@ -103,13 +109,12 @@ class ChatClient:
         return exchange
 
     async def _receive(self, session: aiohttp.ClientSession, body: bytes, exchange: Exchange, stall_s: float) -> None:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s, sock_read=stall_s)
         exchange.sent_ns = _now()
         marks = Marks(room_bytes=self._max_body_bytes)
         token = CURRENT.set(marks)
         try:
             async with session.post(
-                self._url, data=body, headers=self._headers, timeout=timeout, allow_redirects=False
+                self._url, data=body, headers=self._headers, timeout=self._limits(stall_s), allow_redirects=False
             ) as response:
                 exchange.status = response.status
                 exchange.content_type = response.content_type
@@ -120,6 +125,13 @@ class ChatClient:
         finally:
             CURRENT.reset(token)
             _take(exchange, marks)
+
+    def _limits(self, stall_s: float) -> aiohttp.ClientTimeout:
+        """The limits of one exchange, made anew only where they change."""
+        if self._limit is None or self._limit.sock_read != stall_s:
+            connect_s = self._connect_timeout_s
+            self._limit = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=stall_s)
+        return self._limit
 
 
 def _take(exchange: Exchange, marks: Marks) -> None:

@@ -198,6 +198,7 @@ class ClockedHandler(ResponseHandler):
     _marks: Marks | None = None
     _draining = False
     _heard_s = 0.0
+    _listening = False
     _replies = 0
 
     def __init__(self, loop: "asyncio.AbstractEventLoop", connector: "ClockedConnector") -> None:
@@ -264,12 +265,25 @@ class ClockedHandler(ResponseHandler):
 
     def _reschedule_timeout(self) -> None:
         """Notes the end of a silence. aiohttp sets a new timer at each read, which is a third of a read's cost."""
-        self._heard_s = self._loop.time()
-        if self._read_timeout and self._read_timeout_handle is None:
-            self._read_timeout_handle = self._loop.call_later(self._read_timeout, self._on_read_timeout)
+        self._heard_s, self._listening = self._loop.time(), True
+        if not self._read_timeout:
+            return
+        timer, due_s = self._read_timeout_handle, self._heard_s + self._read_timeout
+        if timer is not None and timer.when() > due_s:  # set for an earlier reply that was given more time
+            timer.cancel()
+            timer = None
+        if timer is None:
+            self._read_timeout_handle = self._loop.call_at(due_s, self._on_read_timeout)
+
+    def _drop_timeout(self) -> None:
+        """Nobody waits any more. The timer stays for the next reply on this connection, or comes to nothing."""
+        self._listening = False
 
     def _on_read_timeout(self) -> None:
         """Waits on if something was heard meanwhile."""
+        if not self._listening:
+            self._read_timeout_handle = None
+            return
         left_s = self._heard_s + (self._read_timeout or 0.0) - self._loop.time()
         if left_s > 0:
             self._read_timeout_handle = self._loop.call_later(left_s, self._on_read_timeout)
@@ -281,6 +295,7 @@ class ClockedHandler(ResponseHandler):
         ours = self.transport is None
         if not ours and self._replies == 1 and self._loop.time() - self._heard_s < _EARLY_S:
             self._connector.note_early_close()
+        super()._drop_timeout()
         broken = self.exception()  # what the parser found wrong, before the loss of the connection hides it
         super().connection_lost(exc)
         content = self._marks.content if self._marks is not None else None

@@ -6,11 +6,11 @@ from typing import Final
 
 import orjson
 
-from harness.backends.blame import attribute, error_status, redirected
+from harness.backends.blame import attribute, error_status, hushed, redirected
 from harness.backends.client import Exchange
-from harness.records import Failure, FailureKind, RawToolCall, Reply, ServerTiming, Timing, Usage
+from harness.records import Failure, FailureKind, RawToolCall, RecordedBy, Reply, ServerTiming, Timing, Usage
 
-__all__ = ["Reading", "read_exchange"]
+__all__ = ["Kept", "Reading", "Told", "read_exchange"]
 
 
 _LONE_SURROGATE: Final = re.compile(
@@ -29,6 +29,28 @@ class Reading:
     usage: Usage
     server: ServerTiming | None
     failure: Failure | None
+    told: "Told | None" = None
+    """None where the server says nothing of it."""
+    cached: "Kept | None" = None
+    """Set where this was read from the cache of replies, and nobody was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came with the token counts: who answered, by its own name, and what somebody says that it cost."""
+
+    model: str | None = None
+    fingerprint: str | None = None
+    cost_usd: float | None = None
+    cost_by: RecordedBy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was noted of an answer when it was put into the cache of replies."""
+
+    cost_usd: float | None
+    """At the list price of then."""
 
 
 @dataclass(slots=True)
@@ -47,6 +69,8 @@ class _Assembly:
     tools: dict[int, _ToolParts] = field(default_factory=dict)
     finish_reason: str | None = None
     usage: dict[str, object] | None = None
+    counted: dict[str, object] | None = None
+    """The event that the counts came in."""
     timings: dict[str, object] | None = None
     error: object = None
     done: bool = False
@@ -76,7 +100,10 @@ def read_exchange(exchange: Exchange, intended_ns: int | None = None) -> Reading
     reply = _reply(parts) if parts.any_choice else None
     if failure is None and reply is not None:
         failure = _model_failure(reply)
-    return Reading(reply, _timing(exchange, parts, intended_ns), _usage(parts), _server_timing(parts), failure)
+    if failure is not None:
+        failure = hushed(failure, exchange.hidden)
+    timing = _timing(exchange, parts, intended_ns)
+    return Reading(reply, timing, _usage(parts), _server_timing(parts), failure, _told(parts))
 
 
 def _refusal(exchange: Exchange) -> Failure:
@@ -120,13 +147,13 @@ def _read_events(exchange: Exchange, parts: _Assembly) -> Failure | None:
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:].strip())
-            elif line.startswith(b"error:"):  # llama.cpp before its errors came as data
-                return attribute(500, line[6:], None)
-            elif data and not line.strip(b"\r"):
+            elif data and not (line and line.strip(b"\r")):
                 failure = _event(data[0] if len(data) == 1 else b"\n".join(data), mark - origin, parts)
                 if failure is not None:
                     return failure
                 data.clear()
+            elif line.startswith(b"error:"):  # llama.cpp before its errors came as data
+                return attribute(500, line[6:], None)
     return None if exchange.failure else _unended(b"".join(partial), data, exchange, parts)
 
 
@@ -155,7 +182,7 @@ def _event(data: bytes, mark_ns: int, parts: _Assembly) -> Failure | None:
     if said:
         return attribute(error_status(said), data, None)
     if event.get("usage"):
-        parts.usage = event["usage"]
+        parts.usage, parts.counted = event["usage"], event
     timings = event.get("timings") or event.get("metrics")
     if timings:
         parts.timings = timings
@@ -305,6 +332,21 @@ def _usage(parts: _Assembly) -> Usage:
         output_tokens=_whole(usage.get("completion_tokens")),
         reasoning_tokens=_whole(output_details.get("reasoning_tokens")) if isinstance(output_details, dict) else None,
         counted_by="server",
+    )
+
+
+def _told(parts: _Assembly) -> Told | None:
+    event, usage = parts.counted, parts.usage
+    if event is None or not isinstance(usage, dict):
+        return None
+    cost, by = usage.get("cost"), usage.get("cost_by")  # OpenRouter's name for it; `cost_by` is our relay's
+    known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < _MOST
+    model, fingerprint = event.get("model"), event.get("system_fingerprint")
+    return Told(
+        model=model if isinstance(model, str) else None,
+        fingerprint=fingerprint if isinstance(fingerprint, str) else None,
+        cost_usd=float(cost) if known and isinstance(cost, int | float) else None,
+        cost_by=None if not known else "litellm" if by == "litellm" else "provider",
     )
 
 

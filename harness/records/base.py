@@ -8,4 +8,4 @@ __all__ = ["Record"]
 class Record(BaseModel):
     """A value that is written to or read from a file: immutable, without unknown fields, without NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -195,11 +195,11 @@ def _verdict_on_silence(calls: Sequence[ToolCall]) -> Verdict:
 
 
 def _verdict_on_calls(calls: Sequence[ToolCall], target: ToolTarget, tools: Sequence[Tool]) -> Verdict:
-    offered = {tool.name for tool in tools}
     if len(calls) == len(target.calls) and all(
-        _match(call, wanted, target, offered).worth == _RIGHT for call, wanted in zip(calls, target.calls, strict=True)
+        _is_right(call, wanted, target) for call, wanted in zip(calls, target.calls, strict=True)
     ):  # right in the order of the target: no pairing is better
         return Verdict(1.0, {"decision": 1.0, "tools": 1.0, "arguments": 1.0}, None, "")
+    offered = {tool.name for tool in tools}
     considered = calls[:_MOST_CALLS]
     matches = [[_match(call, wanted, target, offered) for wanted in target.calls] for call in considered]
     pairs = pair([[match.worth for match in row] for row in matches])
@@ -219,6 +219,12 @@ def _verdict_on_calls(calls: Sequence[ToolCall], target: ToolTarget, tools: Sequ
         return Verdict(1.0, parts, None, "")
     miss, words = min(faults, key=lambda fault: _WATERFALL.index(fault[0]))
     return Verdict(0.0, parts, miss, words())
+
+
+def _is_right(call: ToolCall, wanted: AcceptedCall, target: ToolTarget) -> bool:
+    """Whether a call is the wanted one in full."""
+    same = _underscored(call.name) == _underscored(wanted.name)
+    return same and not _argument_faults(call, wanted, target.types.get(wanted.name, {}), target)
 
 
 def _match(call: ToolCall, wanted: AcceptedCall, target: ToolTarget, offered: set[str]) -> _Match:

@@ -150,8 +150,11 @@ def _elements_fit(value: JsonValue, inner_kind: type, accepted: Sequence[JsonVal
 
 
 def _fits(value: JsonValue, accepted: Sequence[JsonValue], inner_kind: type | None, *, exactly: bool) -> bool:
-    if exactly:
-        return value in accepted
+    if exactly or not isinstance(value, list | dict):
+        if value in accepted:
+            return True
+        if exactly or not isinstance(value, str):
+            return False
     if isinstance(value, dict):
         return any(_object_fits(value, one) for one in accepted)
     if isinstance(value, list) and inner_kind is dict:

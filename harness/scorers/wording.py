@@ -35,6 +35,8 @@ def plain_json(value: JsonValue, depth: int = 0) -> JsonValue:
     Cut: integers beyond 2^53, non-finite floats, unpaired surrogates, texts over 4,000 characters, more than 200 items,
     more than 12 levels.
     """
+    if depth == 0 and _is_plain(value):
+        return value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -53,6 +55,20 @@ def plain_json(value: JsonValue, depth: int = 0) -> JsonValue:
     if len(pairs) > _KEPT_ITEMS:
         entries["…"] = f"{len(pairs) - _KEPT_ITEMS} more"
     return entries
+
+
+def _is_plain(value: JsonValue) -> bool:
+    """Whether certainly nothing is to be cut: counted in the value's JSON, which takes a tenth of the walk's time."""
+    try:
+        written = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return False
+    return (
+        len(written) <= _KEPT_CHARACTERS
+        and written.count(b",") < _KEPT_ITEMS
+        and written.count(b"[") + written.count(b"{") <= _KEPT_DEPTH
+        and b"null" not in written  # perhaps a float that is no number
+    )
 
 
 def _text(value: str) -> str:

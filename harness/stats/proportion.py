@@ -19,7 +19,8 @@ def clopper_pearson(passes: int, n: int, level: float = 0.95) -> Interval:
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0, 0.3085)
     """
-    return _binomial(passes, n, level, "exact", "clopper-pearson")
+    _check_counts(passes, n)
+    return _between_betas(passes, n, level, "clopper-pearson")
 
 
 def wilson(passes: int, n: int, level: float = 0.95) -> Interval:
@@ -29,16 +30,29 @@ def wilson(passes: int, n: int, level: float = 0.95) -> Interval:
     >>> round(wilson(5, 10).low, 4)
     0.2366
     """
-    return _binomial(passes, n, level, "wilson", "wilson")
+    from scipy.stats import binomtest  # half a second to import: only when this interval is asked for
+
+    _check_counts(passes, n)
+    found = binomtest(passes, n).proportion_ci(confidence_level=level, method="wilson")
+    return Interval(low=float(found.low), high=float(found.high), level=level, method="wilson")
 
 
-def _binomial(passes: int, n: int, level: float, method: str, name: str) -> Interval:
-    from scipy.stats import binomtest  # half a second to import: only when an interval is asked for
-
+def _check_counts(passes: int, n: int) -> None:
     if n < 1 or not 0 <= passes <= n:
         raise DataError(f"a proportion needs 0 <= passes <= n and n >= 1, not {passes} of {n}")
-    found = binomtest(passes, n).proportion_ci(confidence_level=level, method=method)
-    return Interval(low=float(found.low), high=float(found.high), level=level, method=name)
+
+
+def _between_betas(passes: float, n: float, level: float, name: str) -> Interval:
+    """Between the beta quantiles of so many passes and of one more; counts need not be whole.
+
+    `scipy.special.betaincinv` is what `scipy.stats.beta.ppf` ends in, at a hundredth of its time and half its import.
+    """
+    from scipy.special import betaincinv
+
+    alpha = (1 - level) / 2
+    low = 0.0 if passes <= 0 else float(betaincinv(passes, n - passes + 1, alpha))
+    high = 1.0 if passes >= n else float(betaincinv(passes + 1, n - passes, 1 - alpha))
+    return Interval(low=low, high=high, level=level, method=name)
 
 
 def bounded_mean_interval(mean: float, n: int, level: float = 0.95) -> Interval:
@@ -80,14 +94,9 @@ def korn_graubard(mean: float, n_effective: float, level: float = 0.95) -> Inter
     >>> abs(interval.low - exact.low) < 1e-9, abs(interval.high - exact.high) < 1e-9
     (True, True)
     """
-    from scipy.stats import beta
-
     if n_effective < 1 or not 0 <= mean <= 1:
         raise DataError(f"an interval needs n >= 1 and 0 <= mean <= 1, not mean {mean} of n {n_effective}")
-    alpha, passes = (1 - level) / 2, mean * n_effective
-    low = 0.0 if passes <= 0 else float(beta.ppf(alpha, passes, n_effective - passes + 1))
-    high = 1.0 if passes >= n_effective else float(beta.ppf(1 - alpha, passes + 1, n_effective - passes))
-    return Interval(low=low, high=high, level=level, method="korn-graubard")
+    return _between_betas(mean * n_effective, n_effective, level, "korn-graubard")
 
 
 def effective_n(sizes: Sequence[int]) -> float:

@@ -63,6 +63,7 @@ COLUMNS: Final[dict[str, str]] = {
     "chunks_ns": "BIGINT[]",
     "prompt_tokens": "BIGINT",
     "cached_tokens": "BIGINT",
+    "cache_write_tokens": "BIGINT",
     "output_tokens": "BIGINT",
     "reasoning_tokens": "BIGINT",
     "tokens_counted_by": "VARCHAR",
@@ -70,6 +71,9 @@ COLUMNS: Final[dict[str, str]] = {
     "server_prompt_s": "DOUBLE",
     "server_predicted_s": "DOUBLE",
     "cost_usd": "DOUBLE",
+    "recorded_cost_usd": "DOUBLE",
+    "recorded_cost_by": "VARCHAR",
+    "origin": "VARCHAR",
     "finish_reason": "VARCHAR",
     "content": "VARCHAR",
     "reasoning": "VARCHAR",
@@ -137,8 +141,8 @@ def _write_rows(path: Path, manifest: Manifest, folder: Path) -> int:
 def _rows(manifest: Manifest, folder: Path) -> Iterator[dict[str, object]]:
     run = {"run": manifest.run, "suite": manifest.suite}
     for attempt, score in final_outcomes(folder):
-        told = _verdict(score) | _blame(attempt) | _said(attempt)
-        yield run | _who(attempt) | told | _times(attempt) | _costs(attempt)
+        told = {**_verdict(score), **_blame(attempt), **_said(attempt)}
+        yield {**run, **_who(attempt), **told, **_times(attempt), **_costs(attempt)}
 
 
 def _who(attempt: Attempt) -> dict[str, object]:
@@ -207,6 +211,7 @@ def _costs(attempt: Attempt) -> dict[str, object]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
         "output_tokens": usage.output_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
         "tokens_counted_by": usage.counted_by,
@@ -214,6 +219,9 @@ def _costs(attempt: Attempt) -> dict[str, object]:
         "server_prompt_s": server.prompt_s,
         "server_predicted_s": server.predicted_s,
         "cost_usd": attempt.cost_usd,
+        "recorded_cost_usd": attempt.recorded_cost_usd,
+        "recorded_cost_by": attempt.recorded_cost_by,
+        "origin": attempt.origin,
     }
 
 

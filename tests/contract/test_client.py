@@ -117,6 +117,24 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
     assert len(ports) == 1
 
 
+async def test_a_kept_connection_takes_the_patience_of_each_request_and_may_rest_for_longer() -> None:
+    stalled: list[Step] = [Raw(SSE_HEAD), chunked(delta(content="a")), Wait(5)]
+    async with (
+        serve(lambda number, _b: stalled if number == 3 else fake.reply("a")) as server,
+        ChatClient(endpoint(server.url), concurrency=1) as client,
+    ):
+        patient = read_exchange(await client.stream(BODY, deadline_s=5, stall_s=60))
+        brief = read_exchange(await client.stream(BODY, deadline_s=5, stall_s=0.2))
+        await asyncio.sleep(0.5)
+        rested = read_exchange(await client.stream(BODY, deadline_s=5, stall_s=60))
+        silent = read_exchange(await client.stream(BODY, deadline_s=3, stall_s=0.2))
+
+    assert [patient.failure, brief.failure, rested.failure] == [None, None, None]
+    assert silent.failure is not None
+    assert silent.failure.kind == "stalled"
+    assert server.connections == 1
+
+
 async def test_cancelling_a_stream_is_not_turned_into_a_failure() -> None:
     async with (
         serve(lambda _n, _b: [Raw(SSE_HEAD), Wait(5)]) as server,

@@ -38,3 +38,21 @@ def test_deep_and_wide_values_are_cut_to_what_every_reader_takes() -> None:
     written = orjson.dumps(plain_json([deep, list(range(10_000)), {str(i): i for i in range(10_000)}]))
 
     assert len(written) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ([math.nan, None], ["nan", None]),
+        ({"a": -math.inf}, {"a": "-inf"}),
+        ([2**53, 2**53 + 1], [2**53, "integer of 54 bits"]),
+        ({"\ud800": ["\ud800"]}, {"?": ["?"]}),
+        (["null", None, True, 0.5, {"ü": []}], ["null", None, True, 0.5, {"ü": []}]),
+        (["x" * 4_001], ["x" * 4_000 + "… 4001 characters"]),
+        ([0] * 201, [0] * 200 + ["… 1 more"]),
+        ([[[[[[[[[[[[1, []]]]]]]]]]]]], [[[[[[[[[[[[1, "…"]]]]]]]]]]]]),
+    ],
+    ids=["nan", "infinity", "integers", "surrogates", "plain", "long", "many", "deep"],
+)
+def test_small_values_are_kept_as_they_are_but_for_what_no_reader_takes(value: JsonValue, kept: JsonValue) -> None:
+    assert plain_json(value) == kept

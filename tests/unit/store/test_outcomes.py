@@ -58,6 +58,27 @@ def test_scores_in_another_order_find_their_attempts(tmp_path: Path) -> None:
     assert [s and s.why for _, s in final_outcomes(folder)] == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["a", 'a"b', "a\\b", "ü", 'a","trial":7,', "a#1", " ", "\u2028"])
+def test_whatever_a_sample_is_called_its_trials_find_their_scores(name: str, tmp_path: Path) -> None:
+    trials = range(3)
+    attempts = [attempt(name, False).model_copy(update={"trial": trial}) for trial in trials]
+    scores = [score(name, False, str(trial)).model_copy(update={"trial": trial}) for trial in reversed(trials)]
+
+    folder = write(tmp_path, attempts, scores)
+
+    assert [(a.trial, s and s.why) for a, s in final_outcomes(folder)] == [(0, "0"), (1, "1"), (2, "2")]
+
+
+def test_lines_of_another_program_are_told_by_their_keys_in_any_order(tmp_path: Path) -> None:
+    folder = write(tmp_path, [attempt("a", False), attempt("b", False)], [])
+    (folder / SCORES).write_text(
+        '{"why": "of b", "value": 1, "trial": 0, "sample": "b", "category": "c", "scorer": "x"}\n'
+        '{"category": "c", "scorer": "x", "value": 1, "why": "of a", "sample": "a"}\n'
+    )
+
+    assert [s and s.why for _, s in final_outcomes(folder)] == ["of a", "of b"]
+
+
 def test_a_folder_without_journals_has_no_outcomes(tmp_path: Path) -> None:
     assert list(final_outcomes(tmp_path)) == []
 
