@@ -6,7 +6,7 @@ Layout: ggml-org/ggml `docs/gguf.md`, versions 2 and 3, little-endian.
 import mmap
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import AssetError
@@ -29,6 +29,8 @@ class GgufHeader:
     metadata: Mapping[str, GgufValue]
     parameters: int
     """Elements over all tensors."""
+    elements: Mapping[int, int] = field(default_factory=dict)
+    """The same by ggml's number of the tensors' type."""
 
     @property
     def architecture(self) -> str:
@@ -115,19 +117,20 @@ def _parse(data: mmap.mmap) -> tuple[GgufHeader, int]:
     for _ in range(pairs):
         key = cursor.string()
         metadata[key] = cursor.value(int(cursor.scalar("I")))
-    parameters = last = 0
+    by_type: dict[int, int] = {}
+    last = 0
     for _ in range(tensors):
         cursor.string()
         elements = 1
         for _ in range(int(cursor.scalar("I"))):
             elements *= int(cursor.scalar("Q"))
-        cursor.scalar("I")
+        kind = int(cursor.scalar("I"))
         last = max(last, int(cursor.scalar("Q")))
-        parameters += elements
+        by_type[kind] = by_type.get(kind, 0) + elements
     alignment = metadata.get("general.alignment", 32)
     step = alignment if isinstance(alignment, int) and alignment > 0 else 32
     start = -(-cursor.at // step) * step
-    return GgufHeader(metadata, parameters), start + last + (1 if tensors else 0)
+    return GgufHeader(metadata, sum(by_type.values()), by_type), start + last + (1 if tensors else 0)
 
 
 @dataclass(slots=True)

@@ -81,17 +81,20 @@ async def count_prompt_tokens(
 ) -> int | None:
     """Tokens of the prompt that the server makes of messages and tools; None where it has no route that says it.
 
-    Asks `POST {base}/chat/completions/input_tokens` (llama.cpp), which applies the chat template, tools included, and
-    generates nothing. Messages and tools in the OpenAI shape. Raises aiohttp.ClientError or TimeoutError below HTTP.
+    Asks `POST {base}/chat/completions/input_tokens` (llama.cpp) or `POST /tokenize` (vLLM), which apply the chat
+    template, tools included, and generate nothing. Messages and tools in the OpenAI shape. Raises aiohttp.ClientError
+    or TimeoutError below HTTP.
     """
     body: dict[str, object] = {"model": endpoint.model, "messages": list(messages)}
     if tools:
         body["tools"] = list(tools)
     url = f"{endpoint.base_url}/chat/completions/input_tokens"
     answer = await post_json(url, body, timeout_s=timeout_s, headers=endpoint.headers)
+    field = "input_tokens"
     if answer.status in _NO_SUCH_ROUTE:
-        return None
-    count = answer.table().get("input_tokens")
+        url, field = f"{origin(endpoint.base_url)}/tokenize", "count"
+        answer = await post_json(url, body, timeout_s=timeout_s, headers=endpoint.headers)
+    count = answer.table().get(field)
     return count if answer.status == 200 and isinstance(count, int) else None
 
 
