@@ -15,6 +15,7 @@ PAGE = Path(__file__).with_name("models.md")
 GIVEN_BY_USER = {
     "endpoint": ["model.url=http://127.0.0.1:8000/v1", "model.name=endpoint"],
     "hosted": ["model.name=hosted"],
+    "incumbent": [],
     "local": ["model.name=local", "model.weights.path=mine.gguf"],
     "recorded": ["backend.path=answers.jsonl"],
     "served": ["model.name=served"],
@@ -153,7 +154,8 @@ def page() -> str:
             "`model=endpoint model.url=http://127.0.0.1:8000/v1 model.name=NAME` is any OpenAI-compatible server;",
             "`model=local model.name=NAME model.weights.path=FILE` is any GGUF file;",
             "`model=hosted model.name=PROVIDER/MODEL` is any model that litellm knows, with its price (hosted.md);",
-            "`model=served backend=ollama model.name=TAG` is any model of an engine that runs already (engines.md).\n",
+            "`model=served backend=ollama model.name=TAG` is any model of an engine that runs already (engines.md);",
+            "`model=recorded` is any file of answers, `model=incumbent` what the log's own model answered (recorded.md).\n",
             "## Machines\n",
             "What an hour costs, for the cost of local models. Assumptions stand in the files; put your own figures.\n",
             table(["Name", "Machine", "USD an hour", "From"], (machine_row(machine) for machine in machines)),

@@ -1,6 +1,7 @@
 """Who is to blame for what a server said: a table of statuses and words, and the reading of Retry-After."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,9 +10,20 @@ from typing import Final
 
 import orjson
 
+from harness.backends.litellm_child import without_keys
 from harness.records import Boundary, Failure, FailureKind
 
-__all__ = ["RETRYABLE", "attribute", "error_status", "redirected", "retry_after_s"]
+__all__ = [
+    "RETRYABLE",
+    "attribute",
+    "error_status",
+    "hushed",
+    "redirected",
+    "retry_after_s",
+    "sent_keys",
+    "without_secrets",
+    "without_shapes",
+]
 
 RETRYABLE: Final[frozenset[FailureKind]] = frozenset(
     {
@@ -72,6 +84,22 @@ _RULES: Final = (
     _rule({429}, r"", "infrastructure", "rate_limit"),
     _rule({503}, r"loading", "infrastructure", "loading"),
 )
+_SHAPES: Final = (
+    re.compile(r"(?P<before>[?&](?:key|api[-_]?key|access[-_]?token|token|sig|signature)=)[^&\s\"'<>]+", re.IGNORECASE),
+    re.compile(r"(?P<before>\bBearer\s+)[^\s\"',}]{8,}", re.IGNORECASE),
+    re.compile(
+        r"(?P<before>\b(?:x-)?(?:goog-)?(?:api[-_ ]?key|authorization|access[-_ ]token)\"?'?\s*(?:is|[:=])\s*[\"']?)"
+        r"(?!\[key\]|Bearer\b)(?=[^\s\"',}]*\d)[^\s\"',}]{8,}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:(?:sk|pk|key|hf|gsk|xai|nvapi|pplx|ghp|r8|fw|csk)[-_][A-Za-z0-9*_-]{6,}"
+        r"|AIza[A-Za-z0-9_-]{8,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)?)"
+    ),
+)
+"""What keys look like: in a query, behind a header's name, or by the beginning that a provider gives its own."""
+_HOLDS_KEY: Final = re.compile(r"key|token|secret|authorization", re.IGNORECASE)
+_KEY_CHARS = 8
 _LIMIT = re.compile(r"maximum context length (?:is|of) (\d+)", re.IGNORECASE)
 _ASKED = re.compile(r"(?:too large: |, )(\d+)(?: in the completion|\. This model)", re.IGNORECASE)
 
@@ -123,8 +151,39 @@ def _said(text: str) -> str:
         text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
     except orjson.JSONDecodeError:
         pass
-    text = re.sub(r"\b(sk|pk|key|hf)[-_][A-Za-z0-9*_-]{6,}", "[key]", " ".join(text.split()))
-    return text[:300] or "no message"
+    return without_shapes(" ".join(text.split()))[:300] or "no message"
+
+
+def without_shapes(text: str) -> str:
+    """Text with `[key]` for all that looks like a key: by its beginning, in an address, or behind a header's name.
+
+    >>> without_shapes("no such key: sk-0123456789, at https://x/v1?key=AIzaSyA0123 with api-key: 5f0e9a1b2c3d")
+    'no such key: [key], at https://x/v1?key=[key] with api-key: [key]'
+    """
+    for shape in _SHAPES:
+        text = shape.sub(lambda hit: f"{hit.groupdict().get('before') or ''}[key]", text)
+    return text
+
+
+def sent_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys among the headers of a request, longest first; short words that stand for none are left out.
+
+    >>> sent_keys({"Authorization": "Bearer sk-0123456789", "Accept": "*/*", "api-key": "none"})
+    ('sk-0123456789',)
+    """
+    values = (value.split()[-1] for name, value in headers.items() if value.strip() and _HOLDS_KEY.search(name))
+    return tuple(sorted({value for value in values if len(value) >= _KEY_CHARS}, key=len, reverse=True))
+
+
+def without_secrets(text: str, headers: Mapping[str, str]) -> str:
+    """Text of a server's without anything of the keys in these headers, and without anything that looks like one."""
+    return without_shapes(without_keys(text, sent_keys(headers)))
+
+
+def hushed(failure: Failure, hidden: tuple[str, ...]) -> Failure:
+    """The failure without anything of the keys that were sent, and without anything that looks like one."""
+    message = without_shapes(without_keys(failure.message, hidden))
+    return failure if message == failure.message else failure.model_copy(update={"message": message})
 
 
 def error_status(error: object) -> int:

@@ -38,7 +38,9 @@ class AttachedEndpoint:
         self._served = model.served_name or model.name
 
     def prepare(self) -> None:
-        """Nothing: the weights are the server's."""
+        """Nothing: the weights are the server's. Raises ConfigError for an address that cannot be meant."""
+        if self._model.url is not None:
+            checked_url(self._model.url)
 
     def serve(self) -> AbstractAsyncContextManager[Endpoint]:
         """A context with the server as it was found; leaving it changes nothing there.

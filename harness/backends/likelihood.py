@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 from pydantic import JsonValue
 
-from harness.backends.blame import attribute
+from harness.backends.blame import attribute, hushed, sent_keys
 from harness.backends.server_probe import get_json, origin, post_json
 from harness.backends.stream import Reading
 from harness.errors import BackendError
@@ -76,7 +76,8 @@ class _Asking:
         if answer.status in _NO_ROUTE:
             raise BackendError(_CANNOT.format(url=self.endpoint.base_url, why=f"{url.rsplit('/', 1)[-1]} is no route"))
         if answer.status != 200:
-            raise _FailedError(attribute(answer.status, orjson.dumps(answer.body), answer.headers.get("retry-after")))
+            failure = attribute(answer.status, orjson.dumps(answer.body), answer.headers.get("retry-after"))
+            raise _FailedError(hushed(failure, sent_keys(self.endpoint.headers)))
         return answer.table()
 
     async def tokens(self, text: str, *, llamacpp: bool) -> list[int]:

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -54,7 +55,13 @@ class Litellm:
         self._served = model.served_name or model.name
 
     def prepare(self) -> None:
-        """Nothing: the weights are the provider's."""
+        """Nothing: the weights are the provider's. Raises ConfigError for an address that may hold a key."""
+        parts = urlsplit(self._model.url or "")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ConfigError(
+                "model.url holds a user, a password or a query: give the address alone, the key by "
+                "model.api_key_env=NAME, and a version as backend.extra_body={api_version: …}"
+            )
 
     def serve(self) -> AbstractAsyncContextManager[Endpoint]:
         """A context in which the relay answers; leaving it ends the relay.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Relay", "RelaySettings", "event_of", "hidden_values", "refusal_of", "usage_of", "without_keys"]
+__all__ = ["Relay", "RelaySettings", "cost_of", "event_of", "hidden_values", "refusal_of", "usage_of", "without_keys"]
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _FOREVER_S = 24 * 3600.0  # the harness has deadlines of its own, and breaks the connection off
@@ -68,13 +68,13 @@ class _Refusal:
     retry_after: str | None
 
 
-def hidden_values(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that may be keys, by the names of their variables, longest first.
+def hidden_values(environment: Mapping[str, str], chosen: str | None = None) -> tuple[str, ...]:
+    """Values that may be keys, by the names of their variables, longest first; `chosen` is one, whatever its name.
 
     >>> hidden_values({"OPENAI_API_KEY": "sk-0123456789", "HOME": "/home/someone", "MY_TOKEN": "short"})
     ('sk-0123456789',)
     """
-    found = {value.strip() for name, value in environment.items() if _HOLDS_KEY.search(name)}
+    found = {value.strip() for name, value in environment.items() if name == chosen or _HOLDS_KEY.search(name)}
     return tuple(sorted((value for value in found if len(value) >= 8), key=len, reverse=True))
 
 
@@ -185,6 +185,18 @@ def usage_of(usage: Any, chunks: list[Any], model: str) -> dict[str, Any] | None
     return found
 
 
+def cost_of(usage: Any, chunks: list[Any], litellm: Any, model: str) -> dict[str, Any]:
+    """What the call cost: as the provider says (OpenRouter does), else as litellm works it out; empty without both."""
+    for told in (getattr(getattr(chunk, "usage", None), "cost", None) for chunk in reversed(chunks)):
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            return {"cost": told, "cost_by": "provider"}
+    try:
+        read, made = litellm.cost_per_token(model=model, usage_object=usage)  # 0.15 ms
+    except Exception:  # not in its map, or no price per token: litellm has many words for it
+        return {}
+    return {"cost": read + made, "cost_by": "litellm"} if read + made > 0 else {}
+
+
 class Relay:
     """Passes chat completions on to one model through litellm."""
 
@@ -262,7 +274,10 @@ class Relay:
                 await stream.aclose()
         counted = usage_of(usage, stream.chunks, self._settings.model)
         if counted is not None:
-            yield {"object": "chat.completion.chunk", "choices": [], "usage": counted}
+            counted |= cost_of(usage, stream.chunks, self._litellm, self._settings.model)
+            last = stream.chunks[-1]
+            named = {name: getattr(last, name, None) for name in ("model", "system_fingerprint")}
+            yield {"object": "chat.completion.chunk", "choices": [], "usage": counted, **named}
 
 
 def _mark_cache(asked: dict[str, Any]) -> None:
@@ -345,7 +360,7 @@ def main() -> None:
     os.dup2(2, 1)  # nothing but the report line may reach the harness
     order = json.loads(sys.stdin.buffer.readline())
     _die_with_parent(int(order["parent"]))
-    hidden = hidden_values(os.environ)
+    hidden = hidden_values(os.environ, order["settings"]["key_variable"])
     _quiet(hidden)
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:

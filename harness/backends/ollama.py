@@ -10,6 +10,7 @@ import hashlib
 import re
 
 from harness.backends.attached import AnyAttached, Found, Probe, Table, Told
+from harness.backends.blame import without_secrets
 from harness.config import ModelConfig, OllamaConfig
 from harness.errors import BackendError
 from harness.records.manifest import WeightFacts
@@ -53,7 +54,8 @@ class Ollama:
         asked = {"model": found.name, "keep_alive": found.config.keep_alive}
         answer = await found.probe.post("/api/generate", asked, timeout_s=found.config.load_timeout_s)
         if answer.status != 200:
-            raise BackendError(_not_loaded(found.name, answer.table().get("error"), answer.status, found.config))
+            said = without_secrets(str(answer.table().get("error") or ""), found.probe.headers)
+            raise BackendError(_not_loaded(found.name, said, answer.status, found.config))
         version = (await found.probe.table("/api/version")).get("version")
         show = (await found.probe.post("/api/show", {"model": found.name})).table()
         loaded = _rows(await found.probe.table("/api/ps")).get(found.name, {})
@@ -83,11 +85,11 @@ def _rows(table: Table) -> dict[str, Table]:
     return {str(one["name"]): one for one in rows if isinstance(one, dict) and "name" in one} if rows else {}  # type: ignore[union-attr]
 
 
-def _not_loaded(served: str, said: object, status: int, config: OllamaConfig) -> str:
+def _not_loaded(served: str, said: str, status: int, config: OllamaConfig) -> str:
     if status == 0:
         limit = config.load_timeout_s
         return f"Ollama did not load {served} within {limit:g} s; give it longer: backend.load_timeout_s={4 * limit:g}"
-    reason = f": {said}" if isinstance(said, str) else ""
+    reason = f": {said}" if said else ""
     return f"Ollama does not load {served} ({status}){reason}; see what it says to: ollama run {served}"
 
 

@@ -1,32 +1,37 @@
 """Answers that are on record already: scored as if they had just been given, without a call and without a clock."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
-from harness.config import ModelConfig, RecordedConfig, explain_validation
+from harness.backends.recorded_line import Line, Told, line_of, told
+from harness.config import ModelConfig, PriceConfig, RecordedConfig, explain_validation
+from harness.cost import hosted_cost_usd
 from harness.errors import ConfigError, DataError
+from harness.prices import PriceMap, find_price_map, price_of
 from harness.protocols import Endpoint
-from harness.records import Attempt, Reply, Timing, Usage
+from harness.records import Attempt, Usage
 from harness.records.manifest import WeightFacts
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import ATTEMPTS
 
-__all__ = ["Recorded"]
+__all__ = ["INCUMBENT", "Recorded"]
 
-_Object = dict[str, JsonValue]
+INCUMBENT = "incumbent"
+"""Name of a model that is several: whoever gave each answer of a log."""
 
 
 class Recorded:
     """Reads replies from a file, or from the folder of an earlier run.
 
     A file has one JSON object a line: `id` of the sample (or `sample`), and the reply as `content` and `tool_calls`
-    (name and arguments, as text or object, also in OpenAI's `function` shape), or as `response`, a chat completion.
-    Optional: `trial`, `finish_reason`, `reasoning`, `usage` (prompt_tokens, completion_tokens), `latency_s` (end to
-    end), `cost_usd`. What is not there stays unknown; nothing is measured.
+    (name and arguments, as text or object, also in OpenAI's `function` shape), as `reply` with these in it, or as
+    `response`, a chat completion; docs/recorded.md has the optional keys. A file of samples whose lines have
+    `incumbent` is read too. What is not there stays unknown; nothing is measured.
     """
 
     name = "recorded"
@@ -35,7 +40,10 @@ class Recorded:
         self, config: RecordedConfig, model: ModelConfig, *, on_progress: Callable[..., None] | None = None
     ) -> None:
         del on_progress  # nothing is fetched
+        if config.path is None:
+            raise ConfigError("backend.path is not given; name a file of replies or a run folder: backend.path=…")
         self._path, self._model = Path(config.path).expanduser(), model
+        self._prices = _Prices(model)
 
     def prepare(self) -> WeightFacts | None:
         """Nothing to fetch. Raises ConfigError if the file is not there."""
@@ -55,107 +63,86 @@ class Recorded:
             yield from self._of_run()
             return
         seen: dict[str, int] = {}
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                attempt = self._attempt(line, f"{self._path.name} line {number}")
-                if attempt.key in seen:
-                    raise DataError(f"{self._path.name} lines {seen[attempt.key]} and {number} are both {attempt.key}")
-                seen[attempt.key] = number
-                yield attempt
+        for line in answers(self._path):
+            attempt = self._attempt(line)
+            if attempt.key in seen:
+                raise DataError(f"{self._path.name} lines {seen[attempt.key]} and {line.number} are both {attempt.key}")
+            seen[attempt.key] = line.number
+            yield attempt
 
     def _of_run(self) -> Iterator[Attempt]:
         """The attempts of an earlier run. Raises ConfigError if their calls are written in another form."""
         for attempt, _ in final_outcomes(self._path):
-            if attempt.protocol != self._model.protocol:
+            if attempt.protocol != self._model.protocol and attempt.origin != "recorded":
                 raise ConfigError(
                     f"the answers in {self._path} are {attempt.protocol}, model.protocol is {self._model.protocol}: "
                     f"add model.protocol={attempt.protocol} model.name={attempt.model}"
                 )
             yield attempt
 
-    def _attempt(self, line: bytes, where: str) -> Attempt:
+    def _attempt(self, line: Line) -> Attempt:
         try:
-            data = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise DataError(f"{where} is not JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise DataError(f"{where} is no JSON object")
-        sample = data.get("sample", data.get("id"))
-        if sample is None:
-            raise DataError(f'{where} has no "id" of a sample')
-        try:
-            return self._made(str(sample), data)
+            return self._made(line.sample, told(line.data))
         except ValidationError as error:
-            raise DataError(f"{where}: {explain_validation(error)}") from None
+            raise DataError(f"{line.where}: {explain_validation(error)}") from None
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"{where} holds no reply that can be read ({type(error).__name__}: {error})") from None
+            raise DataError(f"{line.where} holds no reply that can be read ({type(error).__name__}: {error})") from None
 
-    def _made(self, sample: str, data: _Object) -> Attempt:
-        latency = data.get("latency_s")
-        end_ns = round(float(latency) * 1e9) if isinstance(latency, int | float) else None
-        trial, cost = data.get("trial", 0), data.get("cost_usd")
-        return Attempt.model_validate(
-            {
-                "sample": sample,
-                "model": self._model.name,
-                "protocol": self._model.protocol,
-                "trial": trial,
-                "backend": self.name,
-                "reply": _reply(data),
-                "timing": Timing(at=0.0, end_ns=end_ns),
-                "usage": _usage(data),
-                "cost_usd": cost,
-            }
+    def _made(self, sample: str, said: Told) -> Attempt:
+        model = (said.model or INCUMBENT) if self._model.name == INCUMBENT else self._model.name
+        called = said.reply is not None and bool(said.reply.tool_calls)
+        return Attempt(
+            sample=sample,
+            model=model,
+            protocol="native" if called else self._model.protocol,  # calls as such were read by a server
+            trial=said.trial,
+            backend=self.name,
+            reply=said.reply,
+            timing=said.timing,
+            usage=said.usage,
+            cost_usd=self._prices.cost_usd(model, said.usage),
+            recorded_cost_usd=said.cost_usd,
+            recorded_cost_by=None if said.cost_usd is None else "log",
+            failure=said.failure,
+            origin="recorded",
+            latency_source=said.latency_source,
         )
 
 
-def _reply(data: _Object) -> Reply:
-    """The reply of a line: its own fields, or the first choice of a chat completion."""
-    response = data.get("response")
-    finish = data.get("finish_reason")
-    message: Mapping[str, JsonValue] = data
-    if isinstance(response, str):
-        message = {"content": response}
-    elif isinstance(response, dict):
-        choice = _object(_list(response["choices"])[0])
-        message, finish = _object(choice["message"]), choice.get("finish_reason")
-    calls = [_call(_object(one)) for one in _list(message.get("tool_calls") or [])]
-    return Reply.model_validate(
-        {
-            "content": message.get("content"),
-            "reasoning": message.get("reasoning", message.get("reasoning_content")),
-            "tool_calls": calls,
-            "finish_reason": finish,
-        }
-    )
+def answers(path: Path) -> Iterator[Line]:
+    """The answers of a file, by line. Raises DataError with the line that is no JSON object, or of no sample."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            if not raw.strip():
+                continue
+            where = f"{path.name} line {number}"
+            try:
+                data = orjson.loads(raw)
+            except orjson.JSONDecodeError as error:
+                raise DataError(f"{where} is not JSON: {error}") from None
+            if not isinstance(data, dict):
+                raise DataError(f"{where} is no JSON object")
+            yield from line_of(data, number, where)
 
 
-def _call(call: _Object) -> _Object:
-    inner = call.get("function")
-    source = inner if isinstance(inner, dict) else call
-    arguments = source.get("arguments")
-    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
-    return {"name": source["name"], "arguments": text, "id": call.get("id")}
+@dataclass(slots=True)
+class _Prices:
+    """What an answer costs at list price: the configured model's, else, of a log, that of who gave it."""
 
+    model: ModelConfig
+    _known: dict[str, PriceConfig | None] = field(default_factory=dict)
+    _map: PriceMap | None = None
+    _looked: bool = False
 
-def _usage(data: _Object) -> Usage:
-    response = data.get("response")
-    found = data.get("usage") or (response.get("usage") if isinstance(response, dict) else None)
-    if not isinstance(found, dict):
-        return Usage()
-    prompt, output = found.get("prompt_tokens"), found.get("completion_tokens", found.get("output_tokens"))
-    return Usage.model_validate({"prompt_tokens": prompt, "output_tokens": output, "counted_by": "server"})
+    def cost_usd(self, name: str, usage: Usage) -> float | None:
+        price = self.model.price or self._of(name)
+        return None if price is None else hosted_cost_usd(usage, price)
 
-
-def _object(value: JsonValue) -> _Object:
-    if not isinstance(value, dict):
-        raise TypeError(f"an object was expected, seen: {type(value).__name__}")
-    return value
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    if not isinstance(value, list):
-        raise TypeError(f"a list was expected, seen: {type(value).__name__}")
-    return value
+    def _of(self, name: str) -> PriceConfig | None:
+        if self.model.name != INCUMBENT or not self.model.hosted:
+            return None
+        if not self._looked:
+            self._map, self._looked = find_price_map(), True
+        if name not in self._known:
+            self._known[name] = None if self._map is None else price_of(name, self._map)
+        return self._known[name]

@@ -221,6 +221,7 @@ def model_output(name: str, asked: Asked, reading: Reading, cost_usd: float | No
         usage=reading.usage,
         server=reading.server,
         cost_usd=cost_usd,
+        recorded_cost_usd=reading.told.cost_usd if reading.told else None,
         unreadable=read.error,
     )
     content = _content(reply, _spoken(reply, read, asked))

@@ -19,6 +19,7 @@ from harness.errors import BackendError, HarnessError
 from harness.interop.compose import compose_model
 from harness.interop.inspect_chat import Asked, ask_body, messages_of, model_output, offered_tools
 from harness.interop.served import Served, shared_engine
+from harness.prices import priced
 from harness.records import Failure
 
 __all__ = ["OFFERED", "PROVIDER", "HarnessModel", "LostError"]
@@ -61,6 +62,7 @@ class HarnessModel(ModelAPI):
             changes = {"url": base_url, "backend": "endpoint", **changes}
         try:
             run = compose_model(model_name, changes)
+            run = run.model_copy(update={"model": priced(run.model, getattr(run.backend, "python", None))})
             self._own = shared_engine(run, api_key)
             self._own.backend.prepare()
         except HarnessError as error:

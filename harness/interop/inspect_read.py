@@ -29,7 +29,7 @@ from harness.records import (
     Usage,
 )
 from harness.records import Protocol as ToolProtocol
-from harness.runner.agent import total_usage
+from harness.runner.agent import total_usage, total_usd
 
 __all__ = ["Asker", "Reading", "attempt_of", "score_of", "steps_of", "was_cancelled"]
 
@@ -92,7 +92,7 @@ def attempt_of(sample: EvalSample, asker: Asker) -> Attempt:
     alone = steps[0] if len(steps) == 1 and not steps[0].results else None
     final = steps[-1].reply if steps else Reply()
     reply = final.model_copy(update={"content": sample.output.completion, "tool_calls": final.tool_calls})
-    costs = [step.cost_usd for step in steps]
+    told = total_usd([step.recorded_cost_usd for step in steps])
     trial = sample.epoch - 1
     usage = total_usage(steps)
     answered = failure is None and (bool(steps) or bool(sample.output.choices))
@@ -107,7 +107,9 @@ def attempt_of(sample: EvalSample, asker: Asker) -> Attempt:
         timing=alone.timing if alone else _whole(sample),
         usage=alone.usage if alone else usage,
         server=alone.server if alone else None,
-        cost_usd=None if not costs or None in costs else sum(cost for cost in costs if cost is not None),
+        cost_usd=total_usd([step.cost_usd for step in steps]),
+        recorded_cost_usd=told,
+        recorded_cost_by=None if told is None else "litellm" if asker.backend == "litellm" else "provider",
         failure=failure or (None if answered else _failed("the task ended without a reply of the model")),
         tries=alone.tries if alone else 1,
         steps=() if alone else tuple(steps),

@@ -10,6 +10,7 @@ from harness.backends import backend_for
 from harness.config import RunConfig
 from harness.errors import ConfigError, DataError
 from harness.interop.inspect_task import InspectTask, need_inspect, public_name
+from harness.prices import priced
 from harness.protocols import LateScore
 from harness.runner.identity import Job, run_folder
 from harness.runner.job import Outcome
@@ -70,6 +71,9 @@ def _job(config: RunConfig, on_progress: OnProgress | None) -> Job:
         raise ConfigError(f"run.arrival.kind={kind}: suite=inspect sends in closed loop only; leave it out")
     if config.run.recheck is not None:
         raise ConfigError("run.recheck is for suites whose requests are ours; leave it out with suite=inspect")
+    if config.run.reply_cache != "off":
+        raise ConfigError("run.reply_cache is for suites whose requests are ours; leave it out with suite=inspect")
+    config = config.model_copy(update={"model": priced(config.model, getattr(config.backend, "python", None))})
     suite = load_suite(config.suite, cache_dir(), on_progress)
     backend = backend_for(config.model, config.backend, on_progress=on_progress)
     shown = config.suite.model_copy(update={"task": public_name(str(config.suite.task)), "options": suite.options})

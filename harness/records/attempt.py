@@ -13,8 +13,10 @@ __all__ = [
     "Disturbance",
     "Failure",
     "FailureKind",
+    "Origin",
     "Protocol",
     "RawToolCall",
+    "RecordedBy",
     "Reply",
     "ServerTiming",
     "Step",
@@ -29,6 +31,9 @@ Protocol = Literal["native", "prompted", "constrained"]
 
 Boundary = Literal["model", "infrastructure", "harness"]
 """Whose fault a failure is: the model's score 0, the infrastructure's are unscored, the harness's stop the run."""
+
+Origin = Literal["measured", "recorded", "cached"]
+"""Where an answer is from: asked and timed in this run, taken from a log or file, or from the cache of replies."""
 
 FailureKind = Literal[
     # model
@@ -60,6 +65,10 @@ FailureKind = Literal[
     "unsupported_request",
     "bad_history",
 ]
+
+
+RecordedBy = Literal["provider", "litellm", "log"]
+"""Who says what an answer cost: the provider beside the reply, litellm, or the log that it was read from."""
 
 
 class Failure(Record):
@@ -167,6 +176,8 @@ class Step(Record):
     usage: Usage = Usage()
     server: ServerTiming | None = None
     cost_usd: float | None = None
+    recorded_cost_usd: float | None = None
+    origin: Origin = "measured"
     unreadable: str | None = None
     """Why the reply's attempt to call could not be read; the model was told."""
     results: tuple[ToolResult, ...] = ()
@@ -192,6 +203,14 @@ class Attempt(Record):
     server: ServerTiming | None = None
     cost_usd: float | None = None
     """Of the try that was answered, at list price; None where no price is known. What failed tries cost is unknown."""
+    recorded_cost_usd: float | None = None
+    """What somebody else says that it cost: never computed here, never added to `cost_usd`."""
+    recorded_cost_by: RecordedBy | None = None
+    origin: Origin = "measured"
+    """Of a `cached` answer times, tokens and costs are those of when it was made, and nothing was paid for it now. An
+    agent's task counts as cached if any of its replies is."""
+    latency_source: str | None = None
+    """Of a `recorded` answer: what its log says that its latency was taken from."""
     failure: Failure | None = None
     tries: int = Field(default=1, ge=1)
     failed_tries: tuple[Failure, ...] = ()
@@ -202,6 +221,16 @@ class Attempt(Record):
     """How an agent's task came to its end; None for a single request and for a failure."""
     feedback_at: int | None = None
     """Number of the first step after the checker's message, where one more try was given."""
+
+    @property
+    def spent_usd(self) -> float | None:
+        """What this run paid at list price: 0 for an answer from the cache, as for one on record."""
+        if self.origin == "recorded":
+            return 0.0
+        if self.steps:
+            known = [0.0 if step.origin == "cached" else step.cost_usd for step in self.steps]
+            return None if None in known else sum(one for one in known if one is not None)
+        return 0.0 if self.origin == "cached" else self.cost_usd
 
     @property
     def key(self) -> str:

@@ -61,6 +61,8 @@ def answer_json(attempt: Attempt | None, texts: Texts, most_steps: int | None = 
         found["failure"] = texts.add(f"{failure.boundary} · {failure.kind}: {failure.message}")
     found["tokens"] = _tokens(attempt.usage)
     found["usd"] = attempt.cost_usd
+    found["told_usd"] = attempt.recorded_cost_usd
+    found["origin"] = None if attempt.origin == "measured" else attempt.origin
     return known(found)
 
 
@@ -127,6 +129,7 @@ def _tokens(usage: Usage) -> Json:
         {
             "prompt": usage.prompt_tokens,
             "cached": usage.cached_tokens,
+            "written": usage.cache_write_tokens,
             "output": usage.output_tokens,
             "reasoning": usage.reasoning_tokens,
             "by": usage.counted_by,

@@ -163,8 +163,11 @@ _TASK: _Figure = ("for the whole task", lambda one: e2e_s(one.timing))
 
 def _price(before: RunView, after: RunView) -> str:
     """Medians of the differences in time, attempt by attempt; empty where no attempt has both."""
-    earlier = {attempt.key: attempt for attempt in before.attempts if attempt.reply is not None}
-    both = [(earlier[one.key], one) for one in after.attempts if one.reply is not None and one.key in earlier]
+    timed, again = (
+        {one.key: one for one in run.attempts if one.reply is not None and one.origin == "measured"}
+        for run in (before, after)
+    )
+    both = [(timed[key], one) for key, one in again.items() if key in timed]
     found = []
     for words, figure in (*_FIGURES, _TASK if before.summary.task_s else _REPLY):
         times = [(figure(x), figure(y)) for x, y in both]

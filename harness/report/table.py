@@ -8,12 +8,14 @@ from rich.table import Table
 
 from harness.records.summary import Interval, Quantiles, Summary
 from harness.report.measures import LABELS, MEASURES, is_kind, measure_of
+from harness.report.provenance import answers_text, recorded_cost_text, recorded_mark
 
 __all__ = ["markdown_page", "markdown_table", "print_table", "terminal_table"]
 
 _NONE = "–"
 _WIDTH = 180
 _MARK = " †"
+_NOT_ASKED = " ‡"
 _ALWAYS = frozenset({"model", "protocol", "accuracy", "95 % interval", "scored", "lost", "most misses"})
 
 
@@ -66,7 +68,7 @@ def _grammar(summary: Summary) -> str:
 
 
 _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
-    ("model", lambda s: s.model + (_MARK if _why_apart(s) else "")),
+    ("model", lambda s: s.model + (_MARK if _why_apart(s) else "") + (_NOT_ASKED if answers_text(s) else "")),
     ("protocol", lambda s: s.protocol),
     ("accuracy", lambda s: _percent(s.accuracy)),
     ("95 % interval", lambda s: _interval(s.accuracy_interval)),
@@ -78,9 +80,9 @@ _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("+ grammar", _grammar),
     ("replies", lambda s: _number(s.calls_per_task, ".1f")),
     ("task p50", lambda s: _seconds(s.task_s)),
-    ("TTFT p50", lambda s: _seconds(s.ttft_s)),
-    ("e2e p50", lambda s: _seconds(s.e2e_s)),
-    ("e2e p95", lambda s: _seconds(s.e2e_s, "p95")),
+    ("TTFT p50", lambda s: _seconds(s.ttft_s) + (recorded_mark(s) if s.ttft_s else "")),
+    ("e2e p50", lambda s: _seconds(s.e2e_s) + (recorded_mark(s) if s.e2e_s else "")),
+    ("e2e p95", lambda s: _seconds(s.e2e_s, "p95") + (recorded_mark(s) if s.e2e_s else "")),
     ("tokens/s", lambda s: _number(s.output_tokens_per_s, ".0f")),
     ("USD/success", lambda s: _number(s.cost_usd_per_success, ".2g")),
     ("judge USD", lambda s: _number(s.judging.cost_usd if s.judging else None, ".2g")),
@@ -107,11 +109,14 @@ def _table(summaries: Sequence[Summary]) -> tuple[list[str], list[list[str]]]:
 
 
 def _notes(summaries: Sequence[Summary]) -> list[str]:
-    """One line for each run that is not ranked."""
-    return [
+    """One line for each run that is not ranked, or whose answers were not asked for here."""
+    apart = [
         f"† {summary.model}, {summary.protocol}: not ranked: {why}."
         for summary in summaries
         if (why := _why_apart(summary))
+    ]
+    return apart + [
+        f"‡ {summary.model}, {summary.protocol}: {told}" for summary in summaries if (told := answers_text(summary))
     ]
 
 
@@ -175,6 +180,7 @@ def markdown_page(summary: Summary) -> str:
         ]
         lines += _section("By category", _rows(["category", "accuracy", "95 % interval", "scored"], categories))
     lines += _section("Where samples were lost", [f"- {name}: {n}" for name, n in summary.misses.items()])
+    lines += _section("What it cost", _costs(summary))
     lines += _section("Read before believing", [f"- {warning}" for warning in summary.warnings])
     return "\n".join(lines)
 
@@ -233,6 +239,18 @@ def _format(summary: Summary) -> list[str]:
         times = (("first token", grammar.ttft_s), ("further token", grammar.tpot_s), ("whole reply", grammar.e2e_s))
         lines += [f"- {name}: {value * 1000:+.3g} ms (median)" for name, value in times if value is not None]
     return lines
+
+
+def _costs(summary: Summary) -> list[str]:
+    """What is computed beside what others say and what a batch would cost; nothing where there is nothing beside."""
+    told = recorded_cost_text(summary)
+    lines = [] if summary.cost_usd is None else [f"- computed: {summary.cost_usd:.4g} USD ({summary.cost_basis})"]
+    beside = [] if told is None else [f"- told: {told}"]
+    if summary.batch_cost_usd is not None:
+        beside.append(f"- computed at the prices of the batch service: {summary.batch_cost_usd:.4g} USD")
+    if summary.n_cached and summary.spent_usd is not None:
+        beside.append(f"- paid in this run: {summary.spent_usd:.4g} USD")
+    return lines + beside if beside else []
 
 
 def _judging(summary: Summary) -> list[str]:

@@ -14,6 +14,7 @@ from harness.records import (
     Disturbance,
     Failure,
     Message,
+    RecordedBy,
     Reply,
     Sample,
     Step,
@@ -30,7 +31,7 @@ from harness.toolcalling.decode import Decoded, decode
 if TYPE_CHECKING:
     from harness.runner.attempt import Asker
 
-__all__ = ["ANSWER", "AgentTask", "disturbed_call", "total_usage"]
+__all__ = ["ANSWER", "AgentTask", "disturbed_call", "total_usage", "total_usd"]
 
 ANSWER = Tool(
     name="answer",
@@ -72,16 +73,17 @@ def total_usage(steps: Sequence[Step]) -> Usage:
     return Usage(
         prompt_tokens=total([step.usage.prompt_tokens for step in steps]),
         cached_tokens=total([step.usage.cached_tokens for step in steps]),
+        cache_write_tokens=total([step.usage.cache_write_tokens for step in steps]),
         output_tokens=total([step.usage.output_tokens for step in steps]),
         reasoning_tokens=total([step.usage.reasoning_tokens for step in steps]),
         counted_by="chunks" if "chunks" in counted else counted[0] if counted else None,
     )
 
 
-def _total_usd(steps: Sequence[Step]) -> float | None:
+def total_usd(costs: Sequence[float | None]) -> float | None:
     """What the steps cost; None where that of one is not known, or there is none."""
-    known = [step.cost_usd for step in steps if step.cost_usd is not None]
-    return sum(known) if known and len(known) == len(steps) else None
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class AgentTask:
     _at: float = 0.0
     _began_ns: int = 0
     _feedback_at: int | None = None
+    _told_by: RecordedBy | None = None
 
     async def run(self) -> Attempt:
         """The attempt, whole. One whose environment fails is lost, as one whose server fails is.
@@ -143,7 +146,10 @@ class AgentTask:
             reply=self._steps[-1].reply if self._failure is None else None,
             timing=Timing(at=self._at, intended_ns=intended_ns, end_ns=end_ns),
             usage=total_usage(self._steps),
-            cost_usd=_total_usd(self._steps),
+            cost_usd=total_usd([step.cost_usd for step in self._steps]),
+            recorded_cost_usd=total_usd([step.recorded_cost_usd for step in self._steps]),
+            recorded_cost_by=self._told_by,
+            origin="cached" if any(step.origin == "cached" for step in self._steps) else "measured",
             failure=self._failure,
             tries=1,
             failed_tries=tuple(self._failed),
@@ -201,18 +207,21 @@ class AgentTask:
         asked = self.sample.model_copy(update={"messages": tuple(self._history), "tools": tuple(self._tools)})
         seed = self.asking.sent_seed(self.trial) or 0
         body = self.asking.requests.step_body(asked, seed, self.slot)
-        reading, failed = await self.asking.exchange(body, None if self._steps else self.due_ns)
+        reading, failed = await self.asking.exchange(body, None if self._steps else self.due_ns, self.trial)
         self._failed += failed
         if reading.failure is not None or reading.reply is None:
             self._failure = reading.failure
             return None
+        self._told_by = reading.told.cost_by if reading.told else None
         return Step(
             turn=turn,
             reply=reading.reply,
             timing=reading.timing,
             usage=reading.usage,
             server=reading.server,
-            cost_usd=self.asking.cost_usd(reading.usage),
+            cost_usd=self.asking.cost_usd(reading),
+            recorded_cost_usd=reading.told.cost_usd if reading.told else None,
+            origin="cached" if reading.cached else "measured",
             tries=len(failed) + 1,
         )
 

@@ -10,19 +10,21 @@ from typing import cast
 from harness.backends.blame import RETRYABLE
 from harness.backends.client import ChatClient
 from harness.backends.likelihood import read_likelihoods
-from harness.backends.stream import Reading, read_exchange
+from harness.backends.stream import Reading, Told, read_exchange
 from harness.config import AgentConfig, ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
 from harness.environments.pool import Worlds
 from harness.protocols import Endpoint, LateScorer, Scorer
-from harness.records import AgentTarget, Attempt, Failure, Sample, Score, TaskTarget, Usage
+from harness.records import AgentTarget, Attempt, Failure, Sample, Score, TaskTarget
 from harness.runner.agent import AgentTask
+from harness.runner.replies import Replies
 from harness.runner.request import Requests
 from harness.scorers.context import failed_miss, is_late
 
-__all__ = ["Asker", "judge", "pause_s"]
+__all__ = ["Asker", "Once", "judge", "pause_s"]
 
 _BACKOFF_S, _BACKOFF_MAX_S = 0.5, 30.0
+_SILENT = Told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Asker:
     worlds: Worlds | None = None
     """For agents' tasks: where their tools run."""
     agent: AgentConfig = field(default_factory=AgentConfig)
+    replies: Replies | None = None
+    """Answers of earlier runs, and where this one's are kept; None: everything is asked."""
+    first: "Once | None" = None
+    """The warm-up, where it waits for the first request that is really sent."""
     requests: Requests = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +65,8 @@ class Asker:
             )
             reading, failed = await _with_retries(once, self.settings, self.rng)
         else:
-            reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns)
+            reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns, trial)
+        told = reading.told or _SILENT
         return Attempt(
             sample=sample.id,
             model=self.model.name,
@@ -71,14 +78,29 @@ class Asker:
             timing=reading.timing,
             usage=reading.usage,
             server=reading.server,
-            cost_usd=self.cost_usd(reading.usage),
+            cost_usd=self.cost_usd(reading),
+            recorded_cost_usd=told.cost_usd,
+            recorded_cost_by=told.cost_by,
+            origin="cached" if reading.cached else "measured",
             failure=reading.failure,
             tries=len(failed) + 1,
             failed_tries=tuple(failed),
         )
 
-    async def exchange(self, body: bytes, due_ns: int | None) -> tuple[Reading, list[Failure]]:
-        """The last reading of one request, and the failures of the tries before it."""
+    async def exchange(self, body: bytes, due_ns: int | None, trial: int) -> tuple[Reading, list[Failure]]:
+        """The last reading of one request, and the failures of the tries before it; or what the cache has of it."""
+        if self.replies is None:
+            return await self._sent(body, due_ns)
+        key = self.replies.key(body, trial)
+        if (found := self.replies.find(key)) is not None:
+            return found, []
+        if self.first is not None:
+            await self.first.done()
+        reading, failed = await self._sent(body, due_ns)
+        await self.replies.keep(key, reading, self.cost_usd(reading))
+        return reading, failed
+
+    async def _sent(self, body: bytes, due_ns: int | None) -> tuple[Reading, list[Failure]]:
         settings = self.settings
 
         async def once() -> Reading:
@@ -91,9 +113,25 @@ class Asker:
         """The seed that goes with the requests of a trial; None where none is sent."""
         return self.settings.seed + trial if self.model.generation.send_seed else None
 
-    def cost_usd(self, usage: Usage) -> float | None:
-        """What one request cost at list price; None where no price is known."""
-        return None if self.model.price is None else hosted_cost_usd(usage, self.model.price)
+    def cost_usd(self, reading: Reading) -> float | None:
+        """What one request cost at list price, of an answer from the cache that of then; None where none is known."""
+        if reading.cached is not None and reading.cached.cost_usd is not None:
+            return reading.cached.cost_usd
+        return None if self.model.price is None else hosted_cost_usd(reading.usage, self.model.price)
+
+
+@dataclass(slots=True)
+class Once:
+    """Something that all wait for and that is done once, when the first asks for it."""
+
+    make: Callable[[], Awaitable[object]]
+    _task: "asyncio.Future[object] | None" = None
+
+    async def done(self) -> None:
+        """Returns when it is done. Raises as it did."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self.make())
+        await asyncio.shield(self._task)
 
 
 async def _with_retries(

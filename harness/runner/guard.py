@@ -69,9 +69,10 @@ class Budget:
 
     def ended(self, attempt: Attempt) -> None:
         """Notes what a call used; calls in flight when a limit is reached still end and count."""
-        usage = attempt.usage
-        self._tokens += (usage.prompt_tokens or 0) + (usage.output_tokens or 0)
-        self._usd += attempt.cost_usd or 0.0
+        for one in attempt.steps or (attempt,):
+            if one.origin != "cached":
+                self._tokens += (one.usage.prompt_tokens or 0) + (one.usage.output_tokens or 0)
+                self._usd += one.cost_usd or 0.0
         self._calls += _requests(attempt) - 1
 
     def spent(self) -> str | None:
@@ -90,7 +91,9 @@ class Budget:
 
 def _requests(attempt: Attempt) -> int:
     """Requests that an attempt took: its tries; of an agent's task those of every step, and the one that failed."""
-    failure, steps = attempt.failure, attempt.steps
+    failure, steps = attempt.failure, [step for step in attempt.steps if step.origin != "cached"]
+    if attempt.origin == "cached" and not steps and failure is None:
+        return 0
     unanswered = failure is not None and failure.kind != "task_error"
     return max(
         attempt.tries, sum(step.tries for step in steps), len(steps) + len(attempt.failed_tries) + int(unanswered)

@@ -117,7 +117,7 @@ def _judge(judge: JudgeConfig) -> dict[str, JsonValue]:
 
 def _recorded_sha256(backend: BackendConfig) -> str | None:
     """Hash of the answers on record, so that other answers under the same name are another run."""
-    if not isinstance(backend, RecordedConfig):
+    if not isinstance(backend, RecordedConfig) or backend.path is None:
         return None
     path = Path(backend.path).expanduser()
     file = path / ATTEMPTS if path.is_dir() else path

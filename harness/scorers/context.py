@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from harness.assets import OnProgress
 from harness.backends import backend_for
 from harness.config import AgentConfig, RunConfig, ScoringConfig, compose_judge
+from harness.prices import priced
 from harness.protocols import Backend, LateScorer, Scorer
 from harness.records import Failure, FailureKind, MissClass
 from harness.registry import load_plugin
@@ -57,6 +58,7 @@ def judge_seat(scoring: ScoringConfig, on_progress: OnProgress | None = None) ->
     if scoring.judge.model is None:
         return None
     config = compose_judge(scoring.judge)
+    config = config.model_copy(update={"model": priced(config.model, getattr(config.backend, "python", None))})
     backend = backend_for(config.model, config.backend, on_progress=on_progress)
     backend.prepare()
     return JudgeSeat(config, backend)

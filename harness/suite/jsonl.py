@@ -24,6 +24,8 @@ _OF_ALL = (
 _OF_ONE = ("human", "human_answer")
 """Those that a line alone can give."""
 _SHORT = {"prompt", "system", "answer", "answers", *_OF_ALL, *_OF_ONE}
+_LOGGED = "incumbent"
+"""What the log's own model answered: for `model=incumbent`, and no part of the question."""
 OPTIONS = ("file", "system", "tools", *_OF_ALL)
 _FILE = "samples.jsonl"
 
@@ -94,7 +96,7 @@ class Jsonl:
 
     def _whole(self, data: _Object, number: int) -> _Object:
         """A line with what it leaves to the suite."""
-        rest = {key: value for key, value in data.items() if key not in _SHORT}
+        rest = {key: value for key, value in data.items() if key not in _SHORT and key != _LOGGED}
         rest.setdefault("id", str(number))
         rest["id"] = str(rest["id"])
         rest.setdefault("category", "all")

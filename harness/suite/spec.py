@@ -18,7 +18,7 @@ from harness.records.asset import AssetSpec, PathAsset
 from harness.registry import load_plugin
 from harness.suite.sampling import stratified
 
-__all__ = ["Suite", "SuiteContext", "SuiteSpec", "load_suite", "read_spec", "samples_hash"]
+__all__ = ["Suite", "SuiteContext", "SuiteSpec", "load_suite", "places", "read_spec", "samples_hash"]
 
 
 class SuiteSpec(Record):
@@ -126,6 +126,12 @@ def _data(asset: AssetSpec | None, home: Path, cache: Path, on_progress: Callabl
     if isinstance(asset, PathAsset):
         asset = asset.model_copy(update={"path": str(home / Path(asset.path).expanduser())})
     return fetch(asset, cache=cache, on_progress=on_progress, key="data").path
+
+
+def places(config: SuiteConfig, suite: Suite) -> tuple[Path, ...]:
+    """Where a suite's samples may lie with what belongs to them: its data, then its own folder."""
+    home = Path(config.path).expanduser() if config.path else suites_dir() / config.name
+    return (home,) if suite.data is None else (suite.data, home)
 
 
 def samples_hash(samples: Iterable[Sample]) -> str:

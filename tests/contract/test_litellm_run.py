@@ -90,6 +90,8 @@ def test_a_run_costs_what_the_price_map_says_for_each_kind_of_token(runs: Runs) 
     assert (summary["n_scored"], summary["n_failed"]) == (4, 0)
     per_call = (1000 * 3 + 2000 * 0.3 + 400 * 3.75 + 100 * 15) / 1e6  # Claude Sonnet 4.5: 0.0066 USD
     assert summary["cost_usd"] == pytest.approx(4 * per_call)
+    assert summary["recorded_cost"]["by"] == ["litellm"]  # it works the cost out; Anthropic says none
+    assert summary["recorded_cost"]["usd"] == pytest.approx(summary["cost_usd"])
     assert summary["cost_basis"].startswith("list price in the price map of litellm 1.")
     assert manifest["config"]["model"]["price"]["as_of"].startswith("litellm 1.")
 

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
 
-from harness.config import HardwareConfig, ModelConfig, PriceConfig
+from harness.config import HardwareConfig, JudgeConfig, ModelConfig, PriceConfig, ScoringConfig, register_defaults
 from harness.cost import break_even_calls_per_day, cost_basis, hosted_cost_usd
+from harness.paths import conf_dir
 from harness.prices import PriceMap, find_price_map, price_of, priced
 from harness.records import Usage
+from harness.scorers.context import judge_seat
 from tests.contract.test_backend_litellm import PYTHON, needs_litellm
 
-VERSION = "1.106.2"
+VERSION = "1.103.7"
 
 
 def row(provider: str, usd_in: float, usd_out: float, **more: object) -> dict[str, Any]:
@@ -45,7 +48,7 @@ ROWS = {
     "perplexity/sonar-deep-research": row("perplexity", 2e-06, 8e-06, output_cost_per_reasoning_token=3e-06),
     "ollama/llama2": row("ollama", 0.0, 0.0),
 }  # fmt: skip
-"""What the calls below need, as it stands in the map of litellm 1.106.2."""
+"""What the calls below need, as it stands in the maps of litellm 1.103.7 (locked) and 1.106.2 alike."""
 MAP = PriceMap(VERSION, ROWS)
 
 
@@ -96,6 +99,17 @@ def test_a_call_costs_what_a_person_works_out_from_the_map(name: str, used: Usag
     assert hosted_cost_usd(used, price(name), batch=batch) == pytest.approx(usd, rel=1e-12)
 
 
+@needs_litellm
+def test_the_ten_calls_cost_the_same_by_the_installed_map() -> None:
+    found = find_price_map(PYTHON)
+    assert found is not None
+
+    for name, used, batch, usd in CALLS:
+        installed = price_of(name, found)
+        assert installed is not None
+        assert hosted_cost_usd(used, installed, batch=batch) == pytest.approx(usd, rel=1e-12), name
+
+
 def test_a_prompt_of_exactly_the_bound_is_not_a_long_one() -> None:
     assert hosted_cost_usd(usage(200_000, 0), price("gemini/gemini-2.5-pro")) == pytest.approx(0.25)
 
@@ -137,7 +151,7 @@ def test_a_price_of_ones_own_wins_and_a_local_model_gets_none() -> None:
 def test_the_basis_says_what_was_read_and_where_from() -> None:
     said = cost_basis(price("openai/gpt-5"), HardwareConfig(name="none", title="x"))
 
-    assert said == "list price in the price map of litellm 1.106.2, USD per million tokens: 1.25 in, 10 out"
+    assert said == "list price in the price map of litellm 1.103.7, USD per million tokens: 1.25 in, 10 out"
 
 
 @needs_litellm
@@ -146,8 +160,6 @@ def test_the_rows_above_stand_in_the_installed_map() -> None:
 
     assert found is not None
     assert len(found.rows) > 1000
-    if found.version != VERSION:
-        pytest.skip(f"litellm {found.version} is here, the rows are of {VERSION}")
     for name, wanted in ROWS.items():
         assert {key: found.rows[name].get(key) for key in wanted} == wanted
 
@@ -180,3 +192,15 @@ def test_the_map_is_read_without_running_litellm(tmp_path: Path, monkeypatch: py
 
     assert found == PriceMap("9.9.9", ROWS)
     assert "litellm" not in sys.modules
+
+
+@needs_litellm
+def test_a_judge_is_priced_as_a_model_under_test_is() -> None:
+    told = (f"model.name={CALLS[0][0]}", f"backend.python={PYTHON}")
+    register_defaults()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        seat = judge_seat(ScoringConfig(judge=JudgeConfig(model="hosted", overrides=told)))
+
+    assert seat is not None
+    assert seat.config.model.price is not None
+    assert seat.config.model.price.cache_write_usd_per_mtok == 3.75

@@ -65,9 +65,11 @@ function timesBlock(row, longest) {
 function answerCard(run, row, text, longest) {
   if (!row) return el("article", { class: "card" }, runBlock(run.label, el("p", { class: "note" }, "This run has no attempt at this sample.")));
   const tokens = row.tokens ?? {};
-  const facts = [tokens.prompt != null && `${tokens.prompt} prompt tokens${tokens.cached ? ` (${tokens.cached} cached)` : ""}`,
+  const facts = [tokens.prompt != null && `${tokens.prompt} prompt tokens${tokens.cached ? ` (${tokens.cached} cached)` : ""}${tokens.written ? ` (${tokens.written} written to the cache)` : ""}`,
     tokens.output != null && `${tokens.output} output tokens`, tokens.by === "chunks" && "counted by stream events", row.finish && `finish: ${row.finish}`,
-    row.tries && `${row.tries} tries`, row.usd != null && `$${row.usd.toPrecision(3)}`].filter(Boolean);
+    row.tries && `${row.tries} tries`, row.usd != null && `$${row.usd.toPrecision(3)}`,
+    row.told_usd != null && `told: $${row.told_usd.toPrecision(3)}`, row.origin === "cached" && "from the cache of replies: its times are of then",
+    row.origin === "recorded" && "on record: its times are the log's"].filter(Boolean);
   const raw = (row.tools ?? []).map((index) => pretty(text(index))).join("\n");
   const verdict = verdictOf(row);
   return el("article", { class: "card" },

@@ -18,6 +18,14 @@ def backend(name: str = "openai/gpt-4.1-mini", variable: str | None = None, **co
     return Litellm(LitellmConfig.model_validate({"name": "litellm", **config}), model)
 
 
+def test_an_address_with_a_key_in_it_is_refused_without_showing_it() -> None:
+    model = ModelConfig(name="gemini/x", title="x", licence="x", hosted=True, url=f"https://x.test/v1?key={KEY}")
+
+    with pytest.raises(ConfigError, match=r"^model\.url holds a user, a password or a query") as caught:
+        Litellm(LitellmConfig(name="litellm"), model).prepare()
+    assert KEY not in str(caught.value)
+
+
 async def refused(one: Litellm) -> str:
     with pytest.raises(ConfigError) as caught:
         async with one.serve():

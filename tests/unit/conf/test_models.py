@@ -20,6 +20,7 @@ ALL = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 GIVEN_BY_USER = {
     "endpoint": ["model.url=http://127.0.0.1:8000/v1", "model.name=served"],
     "hosted": ["model.name=anthropic/claude-sonnet-4-5"],
+    "incumbent": [],
     "local": ["model.name=mine", "model.weights.path=mine.gguf"],
     "recorded": ["backend.path=answers.jsonl"],
     "served": ["model.name=mine:1b"],
