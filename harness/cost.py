@@ -1,9 +1,10 @@
 """What a call costs: list prices for hosted models, the machine's hour for local ones. None where it is not known."""
 
 from harness.config import HardwareConfig, PriceConfig, TokenPrices
+from harness.energy import energy_usd
 from harness.records import Usage
 
-__all__ = ["break_even_calls_per_day", "cost_basis", "hosted_cost_usd", "machine_usd_per_hour"]
+__all__ = ["break_even_calls_per_day", "cost_basis", "hosted_cost_usd", "machine_usd", "machine_usd_per_hour"]
 
 _MTOK = 1_000_000
 
@@ -76,19 +77,44 @@ def machine_usd_per_hour(hardware: HardwareConfig) -> float | None:
     >>> round(machine_usd_per_hour(owned), 6)
     0.11
     """
-    if hardware.usd_per_hour is not None:
+    written_off = _written_off_per_hour(hardware)
+    if written_off is None:
         return hardware.usd_per_hour
-    if hardware.price_usd is None or hardware.lifetime_hours is None:
+    return written_off + (hardware.watts or 0.0) / 1000 * (hardware.usd_per_kwh or 0.0)
+
+
+def machine_usd(hardware: HardwareConfig, seconds: float, joules: float | None = None) -> float | None:
+    """USD of so much busy time: rent, or the share of the price and the energy; None if unknown.
+
+    joules: energy measured in that time; then it, and not `watts`, is what energy is paid for.
+    >>> owned = HardwareConfig(name="x", title="x", price_usd=900, lifetime_hours=9000, watts=50, usd_per_kwh=0.2)
+    >>> round(machine_usd(owned, 3600), 6), round(machine_usd(owned, 3600, joules=90_000), 6)
+    (0.11, 0.105)
+    """
+    paid = energy_usd(joules, hardware.usd_per_kwh)
+    written_off = _written_off_per_hour(hardware)
+    if paid is not None and written_off is not None:
+        return seconds / 3600 * written_off + paid
+    hourly = machine_usd_per_hour(hardware)
+    return None if hourly is None else seconds / 3600 * hourly
+
+
+def _written_off_per_hour(hardware: HardwareConfig) -> float | None:
+    """USD of an hour's share of the price of a machine of one's own; None for a rented or unknown one."""
+    if hardware.usd_per_hour is not None or hardware.price_usd is None or hardware.lifetime_hours is None:
         return None
-    energy = (hardware.watts or 0.0) / 1000 * (hardware.usd_per_kwh or 0.0)
-    return hardware.price_usd / hardware.lifetime_hours + energy
+    return hardware.price_usd / hardware.lifetime_hours
 
 
-def cost_basis(price: PriceConfig | None, hardware: HardwareConfig) -> str | None:
+def cost_basis(price: PriceConfig | None, hardware: HardwareConfig, joules: float | None = None) -> str | None:
     """One line that says what costs were computed from; None if they could not be."""
     if price is not None:
         prices = f"{price.input_usd_per_mtok:g} in, {price.output_usd_per_mtok:g} out"
         whose = f"{price.source} of {price.as_of}" if price.source else f"list price of {price.as_of}"
         return f"{whose}, USD per million tokens: {prices}"
+    written_off = _written_off_per_hour(hardware)
+    if written_off is not None and joules is not None and hardware.usd_per_kwh is not None:
+        paid = f"measured energy at {hardware.usd_per_kwh:g} USD per kWh (processor and cards alone)"
+        return f"{hardware.title}: {written_off:.4g} USD an hour × busy time, and {paid}"
     hourly = machine_usd_per_hour(hardware)
     return None if hourly is None else f"{hardware.title}: {hourly:.4g} USD an hour × busy time"

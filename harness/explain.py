@@ -73,13 +73,26 @@ def _no_group(key: str) -> str:
 
 
 def _chosen(argv: list[str]) -> dict[str, str]:
-    """The options that the command line chose for groups, defaults for the rest."""
-    chosen = {"do": "run", "suite": "toolcall", "backend": "llamacpp", "model": "smollm2", "hardware": "laptop_16gb"}
-    for word in argv:
-        key, found, value = word.partition("=")
-        if found and key in chosen and value in options(key):
-            chosen[key] = value
-    return chosen
+    """The options that the command line chose for groups, defaults for the rest; a model brings its usual backend."""
+    chosen = {"do": "run", "suite": "toolcall", "model": "smollm2", "hardware": "laptop_16gb"}
+    typed = dict(word.partition("=")[::2] for word in argv if "=" in word)
+    chosen |= {key: value for key, value in typed.items() if key in chosen and value in options(key)}
+    backend = typed.get("backend", "")
+    return chosen | {"backend": backend if backend in options("backend") else _usual_backend(chosen["model"])}
+
+
+def _usual_backend(model: str) -> str:
+    """The backend that a model's file names among its defaults."""
+    file = conf_dir() / "model" / f"{model}.yaml"
+    defaults = OmegaConf.load(file).get("defaults", []) if file.is_file() else []
+    named = [
+        str(value)
+        for one in defaults
+        if isinstance(one, DictConfig)
+        for key, value in one.items()
+        if "backend" in str(key)
+    ]
+    return named[-1] if named else "llamacpp"
 
 
 def _no_key(key: str, chosen: dict[str, str]) -> str:
@@ -102,9 +115,7 @@ def _known_keys(chosen: dict[str, str]) -> list[str]:
     """Keys of the chosen configuration, as the schema and the files have them, dotted."""
     from harness.config import known_keys
 
-    keys = set(
-        known_keys(chosen["do"], chosen["backend"] if chosen["backend"] in {"llamacpp", "endpoint"} else "llamacpp")
-    )
+    keys = set(known_keys(chosen["do"], chosen["backend"]))
     for group in ("suite", "backend", "model", "hardware"):
         file: Path = conf_dir() / group / f"{chosen[group]}.yaml"
         if file.is_file():

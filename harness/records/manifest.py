@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 from harness.records.attempt import Protocol
 from harness.records.base import Record
 
-__all__ = ["BackendFacts", "LagFacts", "MachineFacts", "Manifest", "WeightFacts"]
+__all__ = ["BackendFacts", "EnergyFacts", "LagFacts", "MachineFacts", "Manifest", "WeightFacts"]
 
 
 class WeightFacts(Record):
@@ -59,6 +59,18 @@ class LagFacts(Record):
     """Samples taken."""
 
 
+class EnergyFacts(Record):
+    """What the machine's own counters say of the measured time: processor packages (RAPL) and cards (NVML), no more."""
+
+    joules: float | None = Field(default=None, ge=0)
+    """Over all sources and sittings; None where a part was not measured."""
+    seconds: float = Field(default=0.0, ge=0)
+    by_source: dict[str, float] = Field(default_factory=dict)
+    """Joules by counter, such as `rapl:package-0`."""
+    reason: str | None = None
+    """Why there is no sum."""
+
+
 class Manifest(Record):
     """Written when a run starts, completed when it ends."""
 
@@ -98,4 +110,6 @@ class Manifest(Record):
     """What marks arrival: the kernel's stamp of the packet, or the moment at which the harness read it."""
     lag: LagFacts | None = None
     """Of the latest sitting; None where it was not measured."""
+    energy: EnergyFacts | None = None
+    """None for models that answer elsewhere."""
     warnings: tuple[str, ...] = ()

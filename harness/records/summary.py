@@ -4,12 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.records.attempt import FailureKind, Protocol
+from harness.records.attempt import FailureKind, Protocol, RecordedBy
 from harness.records.base import Record
 from harness.records.score import MissClass
 
 __all__ = [
+    "CachedAnswers",
     "CategorySummary",
+    "CostInterval",
     "DecisionTable",
     "FormatSummary",
     "GrammarSummary",
@@ -19,6 +21,8 @@ __all__ = [
     "PartSummary",
     "Quantiles",
     "Rate",
+    "RecordedAnswers",
+    "RecordedCost",
     "Summary",
 ]
 
@@ -28,6 +32,16 @@ class Interval(Record):
 
     low: float
     high: float
+    level: float = Field(gt=0, lt=1)
+    method: str
+
+
+class CostInterval(Record):
+    """A two-sided interval of a cost in USD."""
+
+    low: float = Field(ge=0)
+    high: float | None
+    """None: without a bound, since it is not shown that the model succeeds at all."""
     level: float = Field(gt=0, lt=1)
     method: str
 
@@ -151,6 +165,44 @@ class JudgeSummary(Record):
     """None where no sample carries a person's label."""
 
 
+class CachedAnswers(Record):
+    """How many attempts were answered from the cache of replies, and when those answers were made."""
+
+    n: int = Field(ge=1)
+    of: int = Field(ge=1)
+    """Finished attempts."""
+    first: str
+    """Date of the oldest, UTC."""
+    last: str
+
+
+class RecordedAnswers(Record):
+    """How many attempts are a log's own answers, and what their latencies are."""
+
+    n: int = Field(ge=1)
+    of: int = Field(ge=1)
+    """Finished attempts."""
+    models: tuple[str, ...]
+    """Who gave them, most answers first."""
+    n_e2e: int = 0
+    """Those with an end-to-end time on record."""
+    n_ttft: int = 0
+    """Those with a time to the first token on record."""
+    latency_sources: tuple[str, ...] = ()
+    """What the log says that its latencies were taken from."""
+
+
+class RecordedCost(Record):
+    """What others say that the answers cost, summed; never added to what is computed here."""
+
+    usd: float = Field(ge=0)
+    n: int = Field(ge=1)
+    """Attempts that somebody gave a cost for."""
+    by: tuple[RecordedBy, ...]
+    computed_usd: float | None = None
+    """What the same attempts cost at list price; None where one of them has none."""
+
+
 class Summary(Record):
     """What one run measured. A null is something that was not measured; 0 is a measured zero."""
 
@@ -243,12 +295,31 @@ class Summary(Record):
     output_tokens: int | None
 
     cost_usd: float | None
+    cost_usd_per_call: float | None = None
+    """cost_usd / replies: as per sample, but for agents, who call several times."""
     cost_usd_per_sample: float | None
     """cost_usd / finished attempts."""
+    cost_usd_per_sample_interval: CostInterval | None = None
     cost_usd_per_success: float | None
     """cost_usd / sum of values; null without a success."""
+    cost_usd_per_success_interval: CostInterval | None = None
+    judged_cost_usd_per_success: float | None = None
+    """The same with what the judging model cost; null where no model judged or one of both costs is not known."""
+    energy_joules: float | None = None
+    """Of the processor's packages and the cards while the clock ran, other programs included; null if not measured."""
     cost_basis: str | None
     """One line: which prices or which hardware the cost was computed from."""
+    batch_cost_usd: float | None = None
+    """The same tokens at the prices of the provider's batch service; null where one answer has no such price."""
+    recorded_cost: RecordedCost | None = None
+    """Beside `cost_usd`, from other hands."""
+    spent_usd: float | None = None
+    """What this run paid of `cost_usd`: answers from the cache or on record cost nothing now. Null as `cost_usd` is."""
+    n_cached: int = 0
+    """Attempts answered from the cache of replies: their times are in no figure above."""
+    cached: CachedAnswers | None = None
+    recorded: RecordedAnswers | None = None
+    """Set where answers are a log's own: the times above are then those of the log, not measured here."""
 
     unfit: str | None = None
     """Why this run is not to be ranked: what was measured is a broken template or parser, not the model."""

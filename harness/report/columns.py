@@ -8,8 +8,10 @@ from pydantic import JsonValue
 
 from harness.records import MissClass
 from harness.records.summary import PassK, Quantiles, Summary
+from harness.report.economy import cost_range, small_model, watt_hours
 from harness.report.formats import memory, percent, points, rate, seconds, usd
 from harness.report.group import Group
+from harness.report.provenance import recorded_mark, unmeasured_reason
 from harness.report.view import RunView
 
 __all__ = ["COLUMNS", "Cell", "Column", "abstention", "columns_for", "config_text", "definitions", "well_formed"]
@@ -35,11 +37,13 @@ _ALWAYS: Final = frozenset({"model", "rank", "accuracy", "n"})
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value: how it sorts and how it reads. Nothing measured: no sort value, and the reason why."""
+    """One value: how it sorts, how it reads and what to add. Nothing measured: no sort value, and the reason why."""
 
     sort: float | str | None
     text: str = "–"
     reason: str = ""
+    note: str = ""
+    """What stands behind the value, for whoever points at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,9 @@ def _abstention(run: RunView) -> Cell:
 def _quantile(pick: Callable[[Summary], Quantiles | None], name: str, reason: str) -> Callable[[RunView], Cell]:
     def cell(run: RunView) -> Cell:
         found = pick(run.summary)
-        return _maybe(None if found is None else float(getattr(found, name)), seconds, reason)
+        value = None if found is None else float(getattr(found, name))
+        mark = recorded_mark(run.summary)
+        return _maybe(value, lambda one: seconds(one) + mark, unmeasured_reason(run.summary, reason))
 
     return cell
 
@@ -112,14 +118,42 @@ def _tokens(run: RunView) -> Cell:
 
 def _cost(run: RunView) -> Cell:
     cost = run.summary.cost_usd_per_sample
-    return _maybe(None if cost is None else cost * 1000, usd, "not measured: no price is known")
+    found = _maybe(None if cost is None else cost * 1000, usd, "not measured: no price is known")
+    return replace(found, note=cost_range(run.summary.cost_usd_per_sample_interval))
+
+
+def _told_cost(run: RunView) -> Cell:
+    found = run.summary.recorded_cost
+    return _maybe(None if found is None else found.usd * 1000 / found.n, usd, "nobody but us says what it cost")
 
 
 def _success_cost(run: RunView) -> Cell:
     cost = run.summary.cost_usd_per_success
     known = run.summary.cost_usd is not None
     reason = "undefined: no success to divide by" if known else "not measured: no price is known"
-    return _maybe(None if cost is None else cost * 1000, usd, reason)
+    found = _maybe(None if cost is None else cost * 1000, usd, reason)
+    return replace(found, note=cost_range(run.summary.cost_usd_per_success_interval))
+
+
+def _judged_cost(run: RunView) -> Cell:
+    cost = run.summary.judged_cost_usd_per_success
+    return _maybe(None if cost is None else cost * 1000, usd, "no model judged, or a price is not known")
+
+
+def _energy(run: RunView) -> Cell:
+    facts = run.manifest.energy
+    reason = "the model answers elsewhere" if facts is None else facts.reason or "measured for a part only"
+    return _maybe(watt_hours(run), lambda one: f"{rate(one)} Wh", f"not measured: {reason}")
+
+
+def _small(run: RunView) -> Cell:
+    found = small_model(run)
+    if found is None:
+        return Cell(None, reason="the weights are not seen")
+    verdict, device = found
+    if verdict.verdict is None:
+        return Cell(None, reason=f"{device}: {verdict.why}")
+    return Cell("yes" if verdict.verdict else "no", "yes" if verdict.verdict else "no", note=f"{device}: {verdict.why}")
 
 
 def _memory(run: RunView) -> Cell:
@@ -242,9 +276,20 @@ COLUMNS: tuple[Column, ...] = (
     Column("cost", "1k {units}", "Cost", "US dollars per 1,000 {units}, failed tries included.", _cost, best="low"),
     Column("success_cost", "1k successes", "Cost", "US dollars per 1,000 {units} worth 1: cost divided by the sum of "
            "values.", _success_cost, best="low"),
+    Column("told_cost", "1k {units}, as told", "Cost", "US dollars per 1,000 {units} that the provider, litellm or the "
+           "log says that they cost. Never part of what is computed at list price.", _told_cost),
     Column("judge_time", "Judge time", "Cost", "Mean time of one call of the judging model.", _judge_time, best="low"),
     Column("judge_cost", "Judge, 1k {units}", "Cost", "US dollars that the judging model takes for 1,000 {units}, "
            "besides what the judged one takes.", _judge_cost, best="low"),
+    Column("judged_cost", "1k successes, judged", "Cost", "The same with what the judging model takes.", _judged_cost,
+           best="low"),
+    Column("energy", "Energy, 1k {units}", "Cost", "Watt-hours per 1,000 {units} by the counters of the processor's "
+           "packages and of the cards, other programs included; the rest of the machine is not in it.", _energy,
+           best="low"),
+    Column("small", "Small?", "Needs", "Whether it is a small language model as Belcak et al. define one "
+           "(arXiv:2506.02153): it fits a common consumer device, and is practical there for one user. Device and "
+           "reason stand behind each value; the bounds are 2 s to the first token and 10 tokens a second.", _small,
+           numeric=False),
     Column("memory", "Memory", "Needs", "Resident memory of the engine after loading the weights.", _memory,
            best="low"),
     Column("licence", "Licence", "Needs", "Licence of the weights.", _licence, numeric=False),

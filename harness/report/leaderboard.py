@@ -19,14 +19,14 @@ from harness.records import PROTOCOLS
 from harness.report.breakdown import MISSES
 from harness.report.columns import definitions
 from harness.report.embed import Embedded, embed
-from harness.report.formats import counted, percent
+from harness.report.formats import counted, percent, usd
 from harness.report.group import groups_of
 from harness.report.headline import Headline, overview
 from harness.report.section import Section, section
 from harness.report.text import visible
 from harness.report.view import RunView
 
-__all__ = ["build_leaderboard", "write_leaderboard"]
+__all__ = ["build_leaderboard", "shown", "static_text", "write_leaderboard"]
 
 _CSS: Final = ("base.css", "table.css", "figures.css", "explorer.css", "print.css")
 _JS: Final = (
@@ -120,12 +120,13 @@ def _strap(sections: Sequence[Section]) -> str:
     return f"{first} · {counted(models, 'model')} · {counted(len(runs), 'run')} · {newest}"
 
 
-def _static(names: Sequence[str]) -> str:
+def static_text(names: Sequence[str]) -> str:
+    """The named files of `static/`, one after the other."""
     folder = files("harness.report") / "static"
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
-def _shown(value: object) -> object:
+def shown(value: object) -> object:
     """Text from outside with its invisible characters spelled out; our own markup as it is."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
@@ -139,23 +140,23 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
-        finalize=_shown,
+        finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "counted": counted, "capital": _capital}
+    environment.filters |= {"percent": percent, "counted": counted, "capital": _capital, "usd": usd}
     return environment
 
 
 def _render(page: _Page) -> str:
     """The page through its template; the script runs by its hash alone, so nothing injected could."""
     environment = _environment()
-    script = f'(() => {{\n"use strict";\n{_static(_JS)}\n}})();'
+    script = f'(() => {{\n"use strict";\n{static_text(_JS)}\n}})();'
     return environment.get_template("leaderboard.html.j2").render(
         page=page,
         misses=MISSES,
-        css=Markup(_static(_CSS)),
+        css=Markup(static_text(_CSS)),
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         data=Markup(page.data.json),

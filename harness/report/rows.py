@@ -11,6 +11,7 @@ from harness.report.columns import Cell, Column, config_text
 from harness.report.family import Floor, floor_of
 from harness.report.formats import counted, memory, percent, seconds, share_text, usd
 from harness.report.group import Group, suite_label
+from harness.report.provenance import answers_text, recorded_cost_text
 from harness.report.ranks import Rank, ranks
 from harness.report.view import RunView
 
@@ -64,6 +65,8 @@ def warnings(run: RunView) -> tuple[str, ...]:
     floor = floor_of(run)
     if floor and floor.share and summary.accuracy is not None and summary.accuracy <= floor.share:
         found.append(floor.warning)
+    if told := answers_text(summary):
+        found.append(told)
     if summary.n_unscored:
         found.append(f"{counted(summary.n_unscored, 'attempt')} without a value of its own: see the parts.")
     if summary.n_failed:
@@ -93,6 +96,9 @@ def conditions(run: RunView) -> tuple[tuple[str, str], ...]:
         ("Suite", f"{suite_label(run)}, sha256 {run.summary.suite_hash[:12]}"),
         ("Trials and seed", f"{run.summary.trials} trial(s) per sample, seed {manifest.seed}"),
         ("Cost basis", run.summary.cost_basis),
+        ("Cost as told", recorded_cost_text(run.summary)),
+        ("Cost as a batch", None if run.summary.batch_cost_usd is None else usd(run.summary.batch_cost_usd)),
+        ("Answers", answers_text(run.summary)),
         ("Judged by", _judge(run)),
         ("Licence", config_text(manifest.config, "model", "licence_url")),
         ("Started", f"{run.summary.started_at}, {counted(manifest.sittings, 'sitting')}, {manifest.wall_s:,.0f} s"),

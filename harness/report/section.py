@@ -8,6 +8,7 @@ from typing import Final
 from harness.records import PROTOCOLS, Protocol
 from harness.report.breakdown import MISSES, Bar, HeatMap, Segment, heat_map, miss_bars, pair_segments
 from harness.report.columns import Column, columns_for
+from harness.report.economy import BreakEven, break_evens
 from harness.report.formatloss import FormatLoss, format_losses
 from harness.report.formats import seconds, usd
 from harness.report.group import Group
@@ -51,6 +52,7 @@ class Section:
     kinds: HeatMap
     trials: tuple[TrialPlot, ...]
     figures: tuple[Figure, ...]
+    break_evens: tuple[BreakEven, ...]
     bars: tuple[Bar, ...]
     heat: HeatMap
 
@@ -97,12 +99,15 @@ def section(group: Group) -> Section:
         kinds=kind_map(group.own),
         trials=tuple(trial_plots(group.own)),
         figures=_figures(group),
+        break_evens=break_evens(group),
         bars=tuple(miss_bars(group.own, group.family.won)),
         heat=heat_map(group.own),
     )
 
 
 def _e2e(run: RunView) -> float | None:
+    if run.summary.recorded is not None:  # a log's times are no measurement beside ours
+        return None
     return run.summary.e2e_s.p50 if run.summary.e2e_s else None
 
 

@@ -5,7 +5,7 @@ import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
@@ -14,13 +14,15 @@ import orjson
 from harness.backends.client import ChatClient
 from harness.backends.stream import read_exchange
 from harness.config import AgentConfig, ArrivalConfig, ModelConfig, RunnerConfig
+from harness.energy import EnergyMeter
 from harness.environments.pool import Worlds
 from harness.errors import BackendError, HarnessError
 from harness.protocols import Endpoint
 from harness.records import Attempt, Sample
-from harness.runner.attempt import Asker
+from harness.runner.attempt import Asker, Once
 from harness.runner.guard import FATAL, Budget, Guard
 from harness.runner.prefix import Routes
+from harness.runner.replies import Replies
 
 __all__ = ["Lane", "Stopwatch", "Work", "run_lanes"]
 
@@ -51,18 +53,24 @@ class Lane:
     worlds: Worlds | None = None
     """Where the tools of agents' tasks run."""
     agent: AgentConfig = field(default_factory=AgentConfig)
+    replies: Replies | None = None
+    """Answers of earlier runs, and where this one's are kept."""
 
 
 class Stopwatch:
-    """Wall-clock seconds since `start`, 0 before it, and each lane's share of them."""
+    """Wall-clock seconds since `start`, 0 before it, and each lane's share of them; a meter runs along."""
 
     def __init__(self) -> None:
+        self.meter: EnergyMeter | None = None
+        """Runs while the watch does."""
         self._started: float | None = None
         self._stopped: float | None = None
         self._busy: dict[int, float] = {}
 
     def start(self) -> None:
         """Starts the watch."""
+        if self.meter is not None:
+            self.meter.__enter__()
         self._started = time.perf_counter()
 
     @property
@@ -75,6 +83,8 @@ class Stopwatch:
     def stop(self) -> None:
         """Stops the watch for good."""
         self._stopped = time.perf_counter()
+        if self.meter is not None:
+            self.meter.__exit__(None, None, None)
 
     def busy(self, lane: int, seconds: float) -> None:
         """Notes the seconds that an attempt of a lane took."""
@@ -100,11 +110,16 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
         for number, lane in enumerate(lanes):
             limit = max(settings.concurrency, settings.arrival.max_in_flight if _is_open(settings.arrival) else 1)
             client = await stack.enter_async_context(_client(lane.endpoint, limit))
-            took_s = await _warm_up(lane, client)
+            waits = lane.replies is not None and lane.replies.reader is not None
+            took_s = 0.0 if waits else await _warm_up(lane, client)
             ramp_s = max(ramp_s, min(_RAMP_MAX_S, took_s))
-            askers.append(Asker(lane.model, lane.endpoint, settings, client, Random(number), lane.worlds, lane.agent))
+            asker = Asker(lane.model, lane.endpoint, settings, client, Random(number), lane.worlds, lane.agent)
+            if lane.replies is not None:
+                first = Once(partial(_warm_up, lane, client)) if waits else None
+                asker = replace(asker, replies=lane.replies, first=first)
+            askers.append(asker)
         loop = _Loop(lanes, askers, budget, clock, ramp_s)
-        gc.collect()
+        gc.collect(1)  # the young only: a full collection takes 0.1 s, and what is old grows no more
         gc.freeze()  # what is there by now stays: a full collection over it would stop the clock's reader for 50 ms
         clock.start()
         try:

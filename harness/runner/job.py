@@ -20,6 +20,7 @@ from harness.runner.guard import Budget
 from harness.runner.identity import Job, run_folder
 from harness.runner.lag import LagMonitor
 from harness.runner.late import judge_waiting
+from harness.runner.metering import energy_meter
 from harness.runner.progress import make_progress
 from harness.runner.schedule import arrivals_s, interleave
 from harness.runner.session import Session
@@ -102,6 +103,7 @@ class _Together:
                 endpoint = await stack.enter_async_context(session.job.backend.serve())
                 lanes.append(await session.opened(endpoint, worlds))
                 session.warn(busy)
+            self._clock.meter = meter = await asyncio.to_thread(energy_meter, lanes)
             tallies = [session.tally for session in self._sessions]
             with make_progress(self._config.progress, self._title(), tallies, self._planned()) as bar:
                 for session in self._sessions:
@@ -112,6 +114,8 @@ class _Together:
                     finally:
                         for session in self._sessions:
                             session.note_clock(lag.facts())
+                            if meter is not None and self._clock.seconds:
+                                session.note_energy(meter.reading())
 
     async def _judge(self, session: Session) -> None:
         waiting = session.tally.n_waiting

@@ -21,6 +21,9 @@ class SampleSums:
     """Number of the session; below zero and unique for a sample that has none."""
     _sums: "array[float]" = field(default_factory=lambda: array("d"))
     _counts: "array[int]" = field(default_factory=lambda: array("I"))
+    _spent: "array[float]" = field(default_factory=lambda: array("d"))
+    """USD of the sample's attempts, or where they have no price their seconds."""
+    _priced: set[bool] = field(default_factory=set)
     partial: bool = False
     """Whether any value lies between 0 and 1."""
 
@@ -42,7 +45,22 @@ class SampleSums:
             self._session.append(own if session is None else self._sessions.setdefault(session, len(self._sessions)))
             self._sums.append(0.0)
             self._counts.append(0)
+            self._spent.append(0.0)
         return position
+
+    def spend(self, position: int, cost_usd: float | None, seconds: float | None) -> None:
+        """Adds what one attempt took to the sample at a position."""
+        self._spent[position] += (seconds or 0.0) if cost_usd is None else cost_usd
+        self._priced.add(cost_usd is not None)
+
+    def spent(self) -> tuple[list[float], list[int]]:
+        """What each sample took, in USD or in seconds, and, if any share one, the number of its session.
+
+        Nothing where some attempts have a price and others none.
+        """
+        if len(self._priced) != 1:
+            return [], []
+        return self._spent.tolist(), self._session.tolist() if self._sessions else []
 
     def add(self, position: int, value: float) -> None:
         """Adds a value to the sample at a position."""

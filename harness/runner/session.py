@@ -12,13 +12,15 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from harness import __version__
+from harness.backends.blame import without_shapes
 from harness.backends.clock import kernel_stamps
+from harness.energy import EnergyReading
 from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
 from harness.protocols import Endpoint
 from harness.records import AgentTarget, Attempt, Sample, Score
-from harness.records.manifest import LagFacts, Manifest
+from harness.records.manifest import EnergyFacts, LagFacts, Manifest
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
 from harness.runner.engine import Lane
@@ -27,6 +29,7 @@ from harness.runner.identity import Job, config_hash
 from harness.runner.lag import lag_warning
 from harness.runner.prefix import by_prefix, shared_frac
 from harness.runner.probe import probe_tools
+from harness.runner.replies import Replies, open_replies
 from harness.runner.request import chat_request
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
@@ -52,7 +55,11 @@ _NOTE_EVERY_S = 5.0
 _WORTH_CACHING = 0.5
 _FOLDERS = re.compile(r"""(?:^|(?<=[=\s"']))~?/(?=\S)(?:[^\s"'/]*/)*""")
 """Folders before a file's name, alone or behind `key=`; not those of a web address."""
-_PATH_KEYS = frozenset({"path", "results", "reports", "chat_template", "include_path", "data", "tasks"})
+_KEY_NAMES = re.compile(
+    r"(x-|aws_)?(api[-_]?key|authorization|password|(access|secret|session)[-_](key|token).*)", re.IGNORECASE
+)
+"""Names of what no configuration should hold, where somebody put it into a request's own fields."""
+_PATH_KEYS = frozenset({"path", "results", "reports", "replies", "chat_template", "include_path", "data", "tasks"})
 
 
 @dataclass(slots=True)
@@ -73,6 +80,7 @@ class Session:
     progress: Callable[[], None] = field(init=False, default=lambda: None)
     """Called after each finished attempt."""
     ordered: tuple[Sample, ...] = field(init=False)
+    replies: Replies | None = field(init=False, default=None)
     prefix_order: bool = field(init=False, default=False)
     seconds: Callable[[], float] = field(init=False, default=lambda: 0.0)
     """Measured wall-clock seconds of this sitting."""
@@ -83,6 +91,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.manifest = self._manifest()
+        self.tally.books.price = self.job.config.model.price
         self._earlier_s = self.manifest.wall_s
         self.ordered = self.job.samples
         if not (self.folder / SAMPLES).exists():
@@ -136,7 +145,10 @@ class Session:
         self.update(backend=endpoint.facts, tools_dropped=found is not None)
         self._order(endpoint)
         config = self.job.config
-        return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent)
+        self.replies = open_replies(config, endpoint)
+        if config.run.reply_cache != "off" and self.replies is None:
+            self.warn(f"run.reply_cache is for servers: answers of backend={config.backend.name} are made anew")
+        return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent, self.replies)
 
     def _order(self, endpoint: Endpoint) -> None:
         """Puts the samples in order, and says what a prefix cache would save where there is much to save."""
@@ -156,6 +168,22 @@ class Session:
         self.update(lag=lag, clock="kernel" if kernel_stamps() else "read")
         ttft, tpot = quantiles(self.tally.measured["ttft"]), quantiles(self.tally.measured["tpot"])
         self.warn(lag_warning(lag, ttft.p50 if ttft else None, tpot.p50 if tpot else None))
+
+    def note_energy(self, reading: EnergyReading) -> None:
+        """Adds what the counters saw of this sitting."""
+        before = self.manifest.energy or EnergyFacts(joules=0.0)
+        whole = before.joules is not None and reading.joules is not None
+        by_source = dict(before.by_source)
+        for name, joules in reading.by_source:
+            by_source[name] = by_source.get(name, 0.0) + joules
+        self.update(
+            energy=EnergyFacts(
+                joules=(before.joules or 0.0) + (reading.joules or 0.0) if whole else None,
+                seconds=before.seconds + reading.seconds,
+                by_source=by_source,
+                reason=reading.reason or before.reason,
+            )
+        )
 
     def warn(self, warning: str | None) -> None:
         """Adds a word for the reader of the results, once."""
@@ -298,6 +326,8 @@ class Session:
     def close(self) -> None:
         """Closes the journals."""
         self._aside.shutdown()
+        if self.replies is not None:
+            self.replies.close()
         self.attempts.close()
         self.scores.close()
 
@@ -317,16 +347,18 @@ def _write_samples(path: Path, samples: tuple[Sample, ...]) -> None:
 
 
 def _public(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The configuration without the folders of whoever ran it: of a path only the file's name is kept."""
+    """The configuration without keys, and without the folders of whoever ran it: of a path the file's name is kept."""
 
     def clean(key: str, value: JsonValue) -> JsonValue:
+        if _KEY_NAMES.fullmatch(key) and isinstance(value, str):
+            return "[key]"
         if isinstance(value, dict):
             return {name: clean(name, item) for name, item in value.items()}
         if isinstance(value, list):
             return [clean(key, item) for item in value]
         if key in _PATH_KEYS and isinstance(value, str):
             return Path(value).name
-        return _FOLDERS.sub("", value) if isinstance(value, str) else value
+        return without_shapes(_FOLDERS.sub("", value)) if isinstance(value, str) else value
 
     return {name: clean(name, value) for name, value in config.items()}
 

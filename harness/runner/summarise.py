@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from harness.config import RunConfig
-from harness.cost import cost_basis, machine_usd_per_hour
 from harness.measure import quantiles
 from harness.records.manifest import Manifest
 from harness.records.score import HUMAN, HUMAN_JUDGED, JUDGED
@@ -19,6 +18,7 @@ from harness.records.summary import (
     Summary,
 )
 from harness.runner.agents_unfit import agents_unfit
+from harness.runner.spending import measured_joules, spending
 from harness.runner.tally import Figure, Tally
 from harness.stats.judging import beside_people
 from harness.stats.proportion import mean_interval
@@ -32,7 +32,7 @@ _EVIDENT = 10
 
 def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str) -> Summary:
     """The summary of a run, finished or not. Intervals take trials of a sample and samples of a session together."""
-    cost = _cost_usd(tally, manifest, config)
+    cost = spending(tally, manifest, config)
     weights = manifest.backend.weights if manifest.backend else None
     wall_s = manifest.wall_s or None
     rate = quantiles(tally.measured["decode_rate"])
@@ -85,18 +85,36 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         tpot_with_first_s=seconds("tpot_with_first"),
         e2e_s=seconds("e2e"),
         output_tokens_per_s=rate.p50 if rate else None,
-        system_tokens_per_s=tally.output_tokens / wall_s if tally.output_tokens is not None and wall_s else None,
+        system_tokens_per_s=_system_rate(tally, wall_s),
         prompt_tokens=tally.prompt_tokens,
         cached_tokens=tally.cached_tokens,
         output_tokens=tally.output_tokens,
-        cost_usd=cost,
-        cost_usd_per_sample=cost / tally.n_finished if cost is not None and tally.n_finished else None,
-        cost_usd_per_success=cost / tally.value_sum if cost is not None and tally.value_sum > 0 else None,
-        cost_basis=cost_basis(config.model.price, config.hardware) if cost is not None else None,
+        cost_usd=cost.total,
+        cost_usd_per_call=cost.per_call,
+        cost_usd_per_sample=cost.per_sample,
+        cost_usd_per_sample_interval=cost.per_sample_interval,
+        cost_usd_per_success=cost.per_success,
+        cost_usd_per_success_interval=cost.per_success_interval,
+        judged_cost_usd_per_success=cost.judged_per_success,
+        cost_basis=cost.basis,
+        batch_cost_usd=tally.books.batch_usd(),
+        recorded_cost=tally.books.told(),
+        spent_usd=tally.books.spent(cost.total) if config.model.hosted else cost.total,
+        n_cached=tally.books.n_cached,
+        cached=tally.books.cached(),
+        recorded=tally.books.recorded(),
+        energy_joules=measured_joules(manifest.energy, manifest.wall_s),
         unfit=unfit(tally, manifest) or agents_unfit(tally.counts, _EVIDENT),
         of_run=manifest.of_run,
         warnings=manifest.warnings,
     )
+
+
+def _system_rate(tally: Tally, wall_s: float | None) -> float | None:
+    """Output tokens a second of the run's time; None where some came from the cache and took none of it."""
+    if tally.output_tokens is None or not wall_s or tally.books.n_cached:
+        return None
+    return tally.output_tokens / wall_s
 
 
 def _category(tally: Tally, name: str) -> CategorySummary:
@@ -185,13 +203,3 @@ def _beside_people(tally: Tally) -> HumanAgreement | None:
         return None
     (judged, places), (human, _), (too, _) = (tally.parts.means(name) for name in (JUDGED, HUMAN, HUMAN_JUDGED))
     return beside_people(human, too, judged, tied=bool(tally.samples.sessions_of(places)))
-
-
-def _cost_usd(tally: Tally, manifest: Manifest, config: RunConfig) -> float | None:
-    """Hosted: the sum over attempts, if each has a cost. Local: busy time × the machine's hour."""
-    if config.model.price is not None:
-        return tally.cost_usd if tally.uncosted == 0 else None
-    hourly = machine_usd_per_hour(config.hardware)
-    if config.model.hosted or hourly is None or not manifest.wall_s:
-        return None
-    return manifest.wall_s / 3600 * hourly

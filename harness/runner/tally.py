@@ -2,7 +2,6 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -19,9 +18,10 @@ from harness.measure import (
 )
 from harness.records import Attempt, FailureKind, JudgeFacts, MissClass, Sample, Score, Step
 from harness.records.summary import DecisionTable
+from harness.runner.books import Books
 from harness.runner.samplesums import PartSums, SampleSums
 
-__all__ = ["FIGURES", "Doubles", "Figure", "Tally"]
+__all__ = ["Doubles", "Figure", "Tally"]
 
 
 if TYPE_CHECKING:  # arrays take a type parameter for type checkers only
@@ -49,20 +49,22 @@ def _cached_ttft(attempt: Attempt | Step, *, warm: bool) -> float | None:
     return ttft_s(attempt.timing)
 
 
-FIGURES: dict[Figure, Callable[[Attempt | Step], float | None]] = {
-    "ttft": lambda a: ttft_s(a.timing),
-    "ttft_content": lambda a: ttft_content_s(a.timing),
-    "ttft_reasoning": lambda a: ttft_reasoning_s(a.timing),
-    "ttft_tool": lambda a: ttft_tool_s(a.timing),
-    "ttft_cold": lambda a: _cached_ttft(a, warm=False),
-    "ttft_warm": lambda a: _cached_ttft(a, warm=True),
-    "queue": lambda a: queue_s(a.timing, a.server),
-    "tpot": lambda a: tpot_s(a.timing, a.usage),
-    "tpot_with_first": lambda a: tpot_with_first_s(a.timing, a.usage),
-    "e2e": lambda a: e2e_s(a.timing) if a.reply is not None else None,
-    "decode_rate": lambda a: decode_tokens_per_s(a.timing, a.usage),
-}
-"""Each figure of one request, None where it is undefined or was not measured."""
+def _figures(call: Attempt | Step) -> tuple[tuple[Figure, float | None], ...]:
+    """Each figure of one request, None where it is undefined or was not measured."""
+    timing, usage = call.timing, call.usage
+    return (
+        ("ttft", ttft_s(timing)),
+        ("ttft_content", ttft_content_s(timing)),
+        ("ttft_reasoning", ttft_reasoning_s(timing)),
+        ("ttft_tool", ttft_tool_s(timing)),
+        ("ttft_cold", _cached_ttft(call, warm=False)),
+        ("ttft_warm", _cached_ttft(call, warm=True)),
+        ("queue", queue_s(timing, call.server)),
+        ("tpot", tpot_s(timing, usage)),
+        ("tpot_with_first", tpot_with_first_s(timing, usage)),
+        ("e2e", e2e_s(timing) if call.reply is not None else None),
+        ("decode_rate", decode_tokens_per_s(timing, usage)),
+    )
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class Tally:
     n_repaired: int = 0
     """Attempts that JSON repair would have made worth more."""
     judging: JudgeSums = field(default_factory=JudgeSums)
+    books: Books = field(default_factory=Books)
     n_steps: int = 0
     """Replies of agents, over all attempts."""
     decisions: Counter[tuple[bool, bool]] = field(default_factory=Counter)
@@ -141,7 +144,9 @@ class Tally:
             self._scored(sample, attempt, score, score.value)
         if attempt.failure is None or attempt.failure.boundary == "model":
             self._measured(attempt)
+        self.samples.spend(position, attempt.cost_usd, e2e_s(attempt.timing))
         self._tokens(attempt)
+        self.books.add(attempt)
         self.n_steps += len(attempt.steps)
         if score.judge is not None:
             self.judging.add(score.judge)
@@ -168,11 +173,12 @@ class Tally:
             self.decisions[(should_call, should_call == (right == 1.0))] += 1
 
     def _measured(self, attempt: Attempt) -> None:
-        if attempt.steps:
+        if attempt.steps and attempt.origin != "cached":
             self.measured["task"].append(e2e_s(attempt.timing) or 0.0)
         for call in attempt.steps or (attempt,):
-            for name, figure in FIGURES.items():
-                value = figure(call)
+            if call.origin == "cached":  # its times are of another day
+                continue
+            for name, value in _figures(call):
                 if value is not None:
                     self.measured[name].append(value)
 
