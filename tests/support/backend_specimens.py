@@ -3,8 +3,10 @@
 A backend without an entry here fails the contract test.
 """
 
+import atexit
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from harness.config import BackendConfig, ModelConfig
 from harness.paths import conf_dir
 from harness.protocols import Backend
 from tests.support import engine_servers as engines
+from tests.support.fake_vllm import fake_python, tiny_weights
+from tests.support.tiny_checkpoint import python_with_torch, tiny_checkpoint
 
 __all__ = ["KEY_VARIABLE", "SPECIMENS", "BackendSpecimen"]
 
@@ -63,8 +67,24 @@ def _python_with(package: str) -> str | None:
     return next((str(one) for one in others if one.is_file()), None)
 
 
+def _vllm(url: str) -> Backend:
+    """Its launcher for real, in a Python where something else stands in vLLM's place and passes on to the stand-in."""
+    folder = Path(_SCRATCH.name) / "vllm"
+    weights = {"path": str(tiny_weights(folder / "weights"))}
+    python = str(fake_python(folder))
+    return _made("vllm", {"weights": weights}, python=python, extra_args=["--behind", url])
+
+
+_SCRATCH = tempfile.TemporaryDirectory(prefix="backend-specimens-")
+atexit.register(_SCRATCH.cleanup)
 _HOSTED: dict[str, object] = {"name": "openai/gpt-4.1-mini", "hosted": True, "api_key_env": KEY_VARIABLE}
 _LITELLM = _python_with("litellm")
+
+
+def _transformers(_: str) -> Backend:
+    weights = {"path": str(tiny_checkpoint())}
+    return _made("transformers", {"weights": weights}, threads=1, context_tokens=512, python=python_with_torch())
+
 
 SPECIMENS: dict[str, BackendSpecimen] = {
     **{name: _attached(name) for name in engines.STAND_INS},
@@ -78,4 +98,10 @@ SPECIMENS: dict[str, BackendSpecimen] = {
     ),
     "llamacpp": BackendSpecimen(lambda _: _made("llamacpp", _smollm2(), context_tokens=512, threads=1), kind="engine"),
     "recorded": BackendSpecimen(lambda _: _made("recorded", {}, path="answers.jsonl"), kind="record"),
+    "transformers": BackendSpecimen(
+        _transformers,
+        kind="engine",
+        lacks=None if python_with_torch() else "torch and transformers are in no environment here: make train-env",
+    ),
+    "vllm": BackendSpecimen(_vllm, engines.vllm_server("small"), kind="relay"),
 }
