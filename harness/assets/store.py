@@ -190,13 +190,13 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def need_room(self, size: int) -> None:
-        """Raises AssetError where `size` more bytes do not fit."""
+    def need_room(self, size: int, what: str = "this download") -> None:
+        """Raises AssetError where `size` more bytes do not fit; `what` they are, for its words."""
         folder = next((one for one in (self.root, *self.root.absolute().parents) if one.exists()), None)
         free = shutil.disk_usage(folder).free if folder else size
         if free < size:
             raise AssetError(
-                f"no room for this download: {human_bytes(size)} needed, {human_bytes(free)} free in {self.root}; "
+                f"no room for {what}: {human_bytes(size)} needed, {human_bytes(free)} free in {self.root}; "
                 "free some space, or set HARNESS_CACHE to a folder on a larger disk"
             )
 

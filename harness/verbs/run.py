@@ -10,10 +10,12 @@ from rich.console import Console
 
 from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
+from harness.backends.incumbent import seated
 from harness.config import RunConfig
 from harness.errors import HarnessError
 from harness.interop.inspect_run import execute_inspect, is_inspect
 from harness.prices import priced
+from harness.protocols import Backend
 from harness.report.table import markdown_page, print_table
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
@@ -21,10 +23,10 @@ from harness.runner.recheck import recheck, refuse_recheck
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import write_atomic
-from harness.suite.spec import load_suite
+from harness.suite.spec import load_suite, places
 from harness.verbs.report import refresh_leaderboard
 
-__all__ = ["main"]
+__all__ = ["main", "make_job", "refuse_unjudged"]
 
 
 def main(configs: Sequence[RunConfig]) -> None:
@@ -44,24 +46,26 @@ def main(configs: Sequence[RunConfig]) -> None:
     Console(stderr=True).print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
     if any(outcome.interrupted for outcome in outcomes):
         raise KeyboardInterrupt
-    _refuse_unjudged(outcomes, resumable=configs[0].run.resume != "never")
+    refuse_unjudged(outcomes, resumable=configs[0].run.resume != "never")
 
 
 def _execute(configs: Sequence[RunConfig], on_progress: OnProgress) -> list[Outcome]:
-    jobs = [_job(config, on_progress) for config in configs]
+    jobs = [make_job(config, on_progress) for config in configs]
     if configs[0].run.recheck:
         refuse_recheck(jobs)
     outcomes = execute(jobs)
     if configs[0].run.recheck and not any(outcome.interrupted or outcome.stopped for outcome in outcomes):
-        again = partial(_job, on_progress=on_progress)
+        again = partial(make_job, on_progress=on_progress)
         outcomes = [recheck(job, outcome, again) for job, outcome in zip(jobs, outcomes, strict=True)]
     return outcomes
 
 
-def _job(config: RunConfig, on_progress: OnProgress) -> Job:
-    config = config.model_copy(update={"model": priced(config.model, getattr(config.backend, "python", None))})
+def make_job(config: RunConfig, on_progress: OnProgress, backend: Backend | None = None) -> Job:
+    """What a configuration asks for, weights and data fetched; by `backend` where that was made before."""
     suite = load_suite(config.suite, cache_dir(), on_progress)
-    backend = backend_for(config.model, config.backend, on_progress=on_progress)
+    config = seated(config, (sample.id for sample in suite.samples), places(config.suite, suite))
+    config = config.model_copy(update={"model": priced(config.model, getattr(config.backend, "python", None))})
+    backend = backend or backend_for(config.model, config.backend, on_progress=on_progress)
     judge = judge_seat(config.scoring, on_progress)
     context = ScorerContext(suite.data, suite.options, config.scoring, config.agent, judge)
     scorer = make_scorer(suite.spec.scorer, context)
@@ -87,7 +91,7 @@ def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
             aside.print(again, highlight=False, soft_wrap=True)
 
 
-def _refuse_unjudged(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
+def refuse_unjudged(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
     """Nothing where every reply has its verdict. Raises HarnessError with what to type where some have none."""
     left = [(outcome, count) for outcome in outcomes if (count := _n_unjudged(outcome))]
     if not left:

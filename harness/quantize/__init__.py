@@ -1,0 +1,1 @@
+"""The same model at several precisions: files made or taken, runs compared."""
