@@ -84,15 +84,10 @@ def _chosen(argv: list[str]) -> dict[str, str]:
 def _usual_backend(model: str) -> str:
     """The backend that a model's file names among its defaults."""
     file = conf_dir() / "model" / f"{model}.yaml"
-    defaults = OmegaConf.load(file).get("defaults", []) if file.is_file() else []
-    named = [
-        str(value)
-        for one in defaults
-        if isinstance(one, DictConfig)
-        for key, value in one.items()
-        if "backend" in str(key)
-    ]
-    return named[-1] if named else "llamacpp"
+    loaded = OmegaConf.load(file) if file.is_file() else DictConfig({})
+    defaults = OmegaConf.select(loaded, "defaults") or []
+    named = [one[key] for one in defaults if isinstance(one, DictConfig) for key in one if "backend" in str(key)]
+    return str(named[-1]) if named else "llamacpp"
 
 
 def _no_key(key: str, chosen: dict[str, str]) -> str:
