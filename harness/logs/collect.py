@@ -1,0 +1,335 @@
+"""Logs read into the store: each entry kept, there already, skipped by a rule or quarantined, and none of it lost."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from harness.assets.progress import OnProgress, Progress, silent
+from harness.config import LogsConfig
+from harness.errors import DataError, HarnessError
+from harness.logs.books import Books, CollectManifest, FileBooks, plain_reason
+from harness.logs.formats.base import Item
+from harness.logs.notes import NOTES, FileNote, Notes
+from harness.logs.reading import LogFile, log_files, read_files
+from harness.logs.store import LogStore
+from harness.logs.store.audit import person
+from harness.logs.store.folder import read_about
+from harness.logs.store.rewrite import IMPORTS, merge_small
+from harness.logs.store.rows import Unstorable
+from harness.logs.store.writer import Quarantined, Writer
+from harness.records.logs import LogRecord
+
+__all__ = ["HUMAN_CHAT", "TOO_OLD", "Collected", "check_share", "collect"]
+
+HUMAN_CHAT: Final = "human chat (logs.human_chat=keep)"
+TOO_OLD: Final = "older than store.keep_days"
+_COMMIT_EVERY_S: Final = 30.0
+_TELL_EVERY_BYTES: Final = 1 << 20
+_PACKED: Final = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"PK")
+Rule = Callable[[LogRecord], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What an import did."""
+
+    books: Books
+    seconds: float
+    interrupted: bool
+    manifest: str
+    """Name of its books in the store."""
+
+
+@dataclass(slots=True)
+class _Import:
+    writer: Writer
+    notes: Notes
+    rule: Rule
+    tell: OnProgress
+    total: int | None
+    stopped: threading.Event
+    books: Books = field(default_factory=Books)
+    began: float = field(default_factory=time.time)
+    started_s: float = field(default_factory=time.monotonic)
+    committed_s: float = field(default_factory=time.monotonic)
+    bytes_done: int = 0
+    bytes_told: int = 0
+    failed: HarnessError | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its books within the store."""
+        stamp = datetime.fromtimestamp(self.began, UTC).strftime("%Y-%m-%d_%H-%M-%S-%f")
+        return f"{IMPORTS}/{stamp}.json"
+
+    def open(self, path: Path) -> "_Reading":
+        """Books for a file, from where an earlier import ended."""
+        before = self.notes.before(path)
+        reading = _Reading(path, before)
+        self.books.files.append(reading.books)
+        if before is not None:
+            self.books.earlier_read += before.read
+            self.books.earlier_quarantined += before.quarantined
+        return reading
+
+    def read(self, files: Sequence[LogFile]) -> None:
+        """Reads the files to their ends, or until Ctrl-C."""
+        readings = {str(one.path): self.open(one.path) for one in files}
+        current: _Reading | None = None
+        for one in read_files(files, {name: reading.done for name, reading in readings.items()}):
+            if current is None or current.name != one.file:
+                self._end(current)
+                current = readings[one.file]
+                current.start()
+            self._entry(one.item, current)
+            if one.item.end > one.item.start and self._time_to_commit():
+                self._note(current)
+                self.commit(complete=False)
+            if self.stopped.is_set():
+                self._note(current)
+                return
+        for reading in readings.values():
+            self._end(reading)
+
+    def skip(self, path: Path, why: str) -> None:
+        """Counts a file of a folder that is no log as one skipped entry."""
+        reading = self.open(path)
+        size = path.stat().st_size
+        reading.books.read += 1
+        reading.books.skipped[plain_reason(f"no log: {why.removeprefix(str(path))}")] += 1
+        reading.books.bytes, reading.done = size, size
+        self._end(reading)
+
+    def _end(self, reading: "_Reading | None") -> None:
+        """Closes the books of a file that was read to its end.
+
+        A last line that could not be read may be one that is being written: it is read again once there is more.
+        """
+        if reading is None or reading.books.whole:
+            return
+        reading.books.whole = True
+        if reading.last is not None and reading.last.problem is not None:
+            reading.done = min(reading.done, reading.last.start)
+        self._note(reading)
+
+    def _entry(self, item: Item, reading: "_Reading") -> None:
+        books = reading.books
+        books.read += 1
+        reading.last = item
+        self._sort(item, reading)
+        if item.end > reading.done:
+            books.bytes += item.end - reading.done
+            self.bytes_done += item.end - reading.done
+            reading.done = item.end
+        if self.bytes_done - self.bytes_told >= _TELL_EVERY_BYTES:
+            self.bytes_told = self.bytes_done
+            self.tell(Progress("reading", self.bytes_done, self.total))
+
+    def _sort(self, item: Item, reading: "_Reading") -> None:
+        """Puts an entry where it belongs: exactly one of kept, already there, skipped, quarantined."""
+        books = reading.books
+        if item.record is None:
+            if item.skipped is not None:
+                books.skipped[plain_reason(item.skipped)] += 1
+            else:
+                self._quarantine(item, item.problem or "neither a record nor skipped by a rule", books)
+            return
+        rule = self.rule(item.record)
+        if rule is not None:
+            books.skipped[rule] += 1
+            return
+        try:
+            if self.writer.add(item.record):
+                books.kept += 1
+            else:
+                books.already += 1
+        except Unstorable as error:
+            self._quarantine(item, str(error), books)
+
+    def _quarantine(self, item: Item, problem: str, books: FileBooks) -> None:
+        books.quarantined += 1
+        self.books.bad(books.file, item.number, problem)
+        self.writer.quarantine(Quarantined(books.file, item.number, item.start, item.end, problem, item.raw or b""))
+
+    def _time_to_commit(self) -> bool:
+        return self.writer.full or time.monotonic() - self.committed_s > _COMMIT_EVERY_S
+
+    def _note(self, reading: "_Reading") -> None:
+        reading.settle()
+        self.notes.put(reading.path, reading.found, reading.done, reading.books.whole, reading.counts)
+
+    def commit(self, *, complete: bool) -> None:
+        """Makes what was read so far count, with how far each file is and the books."""
+        manifest = CollectManifest(
+            began=self.began,
+            seconds=round(time.monotonic() - self.started_s, 3),
+            by=person(),
+            complete=complete,
+            files=tuple(one.totals() for one in self.books.files),
+            unchanged=self.books.unchanged,
+        )
+        books = manifest.model_dump_json(indent=2).encode()
+        self.writer.commit({NOTES: self.notes.data(), self.name: books})
+        self.committed_s = time.monotonic()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file that is being read."""
+
+    path: Path
+    before: FileNote | None
+    books: FileBooks = field(init=False)
+    done: int = field(init=False)
+    found: os.stat_result = field(init=False)
+    started_s: float | None = None
+    last: Item | None = None
+
+    def __post_init__(self) -> None:
+        self.done = 0 if self.before is None else self.before.done
+        self.books = FileBooks(self.name, done_before=self.done)
+        self.found = self.path.stat()
+
+    @property
+    def name(self) -> str:
+        """As the entries name it."""
+        return str(self.path)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Entries read and quarantined, earlier imports included."""
+        earlier = (0, 0) if self.before is None else (self.before.read, self.before.quarantined)
+        return earlier[0] + self.books.read, earlier[1] + self.books.quarantined
+
+    def start(self) -> None:
+        """Starts the clock of the file."""
+        self.started_s = time.monotonic()
+
+    def settle(self) -> None:
+        """Brings the time in the books up to date."""
+        if self.started_s is not None:
+            self.books.seconds = time.monotonic() - self.started_s
+
+
+def collect(
+    config: LogsConfig, store: LogStore, *, keep_days: float | None = None, tell: OnProgress = silent
+) -> Collected:
+    """Reads logs into a store, from where earlier imports of the same files ended. Ctrl-C ends it in good order.
+
+    keep_days: older calls in the store are deleted first, and none is taken in. Raises DataError for a path that is
+    not there or a file that cannot be opened; what was read until then is kept.
+    """
+    files, strangers = log_files(config.path, config.format)
+    oldest = None if keep_days is None else time.time() - keep_days * 86400
+    if oldest is not None:
+        store.forget(before=oldest)
+    with store.writer() as writer, _stoppable() as stopped:
+        notes = Notes.of(store.folder, read_about(store.folder).salt)
+        todo = [one for one in files if not notes.unchanged(one.path)]
+        work = _Import(writer, notes, _rule(config, oldest), tell, _total(todo, notes), stopped)
+        _earlier(work, [one.path for one in files if notes.unchanged(one.path)])
+        for path, why in strangers:
+            if not notes.unchanged(path):
+                work.skip(path, why)
+        _read(work, todo)
+        if not stopped.is_set() and work.failed is None:
+            merge_small(store.folder, store.key)
+    if work.failed is not None:
+        raise work.failed
+    _balance(work.books)
+    return Collected(work.books, time.monotonic() - work.started_s, stopped.is_set(), work.name)
+
+
+def _read(work: _Import, todo: Sequence[LogFile]) -> None:
+    """Reads the files in turn and commits the rest, also where one cannot be opened."""
+    try:
+        work.read(todo)
+    except HarnessError as error:
+        work.failed = error
+    except OSError as error:
+        work.failed = DataError(
+            f"{error.filename or 'a log'} cannot be read ({error.strerror}); what came before is kept"
+        )
+    work.commit(complete=work.failed is None and not work.stopped.is_set())
+    work.tell(Progress("reading", work.bytes_done, work.bytes_done))
+
+
+def _earlier(work: _Import, unchanged: Sequence[Path]) -> None:
+    work.books.unchanged = len(unchanged)
+    for path in unchanged:
+        note = work.notes.before(path)
+        if note is not None:
+            work.books.earlier_read += note.read
+            work.books.earlier_quarantined += note.quarantined
+
+
+def _rule(config: LogsConfig, oldest: float | None) -> Rule:
+    def rule(record: LogRecord) -> str | None:
+        if record.human_chat is True and config.human_chat == "skip":
+            return HUMAN_CHAT
+        if oldest is not None and record.at is not None and record.at < oldest:
+            return TOO_OLD
+        return None
+
+    return rule
+
+
+def _total(todo: Sequence[LogFile], notes: Notes) -> int | None:
+    """Bytes left to read; None where a file is compressed and nobody knows."""
+    total = 0
+    for path in (one.path for one in todo):
+        with path.open("rb") as file:
+            if file.read(6).startswith(_PACKED):
+                return None
+        before = notes.before(path)
+        total += path.stat().st_size - (before.done if before else 0)
+    return total
+
+
+def _balance(books: Books) -> None:
+    for one in books.files:
+        if not one.balanced:
+            raise AssertionError(f"the books of {one.file} do not balance: {one.totals()!r}")
+
+
+def check_share(books: Books, most: float) -> None:
+    """Raises DataError where more of the entries than `most` could not be read: reasons by count, first examples."""
+    share = books.bad_frac
+    if share is None or share <= most:
+        return
+    reasons = (
+        "; ".join(f"{count:,} × {reason}" for reason, count in books.reasons.most_common(3)) or "at an earlier import"
+    )
+    seen = f"; first: {books.examples[0]}" if books.examples else ""
+    raise DataError(
+        f"{share:.1%} of the entries cannot be read, more than logs.max_bad_frac={most:g}: {reasons}{seen}; "
+        "what was good is kept, the rest is in quarantine; name the format (logs=…) or allow more"
+    )
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second ends the program at once, as after a kill."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        stopped.set()
+        signal.signal(number, signal.default_int_handler)
+
+    earlier = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, earlier)

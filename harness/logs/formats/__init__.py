@@ -1,0 +1,1 @@
+"""Formats of logs, one file each, found by the entry points of `harness.log_formats`."""
