@@ -19,6 +19,9 @@ __all__ = [
     "OllamaConfig",
     "RecordedConfig",
     "ServingConfig",
+    "TransformersConfig",
+    "VllmConfig",
+    "VllmLoraConfig",
 ]
 
 
@@ -122,11 +125,62 @@ class ServingConfig(AttachedConfig):
     """What the chat template is told, such as {enable_thinking: false}."""
 
 
+class VllmLoraConfig(Record):
+    """A PEFT adapter: a folder with adapter_config.json. To vLLM it is a model of its own."""
+
+    path: str
+    name: str = Field(default="adapter", pattern=r"^[\w.-]+$")
+    """What requests call it; `model.served_name` chooses among several."""
+
+
+class VllmConfig(Record):
+    """vLLM's server as a managed process, in an environment of its own (`make vllm-env`)."""
+
+    name: Literal["vllm"]
+    mode: Literal["serve", "batch"] = "serve"
+    """`batch`: for throughput; tokens come in one piece, so that nothing but the whole answer is timed."""
+    python: str | None = None
+    """The Python that has vLLM; None: the one in `.venv-vllm`."""
+    weights: Literal["safetensors", "gguf"] = "safetensors"
+    """`gguf`: the model's GGUF file, dequantised into safetensors, since vLLM reads no GGUF any more."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """For one request; None: the model's own up to 32,768, less where a GPU has no room for it."""
+    slots: int = Field(default=1, ge=1, le=4096)
+    threads: int | None = Field(default=None, ge=1)
+    """Of the computing process; None: vLLM's own choice, on a processor all cores but one."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    quantization: str | None = None
+    """How the weights are quantized, or are to be (fp8); None: as their configuration says."""
+    kv_type: str = "auto"
+    """Element type of the cache: auto, bfloat16, fp8, …"""
+    tensor_parallel: int = Field(default=1, ge=1)
+    gpu_memory_frac: float = Field(default=0.9, gt=0, le=1)
+    """Share of the GPU's memory for weights and cache together."""
+    cpu_cache_gib: int = Field(default=2, ge=1)
+    """Room for the cache in main memory; without a GPU alone."""
+    cache: Literal["off", "on"] = "off"
+    """Prefix cache. `off` is the strict lane, as in the backend `llamacpp`."""
+    eager: bool = False
+    """No compilation: starts sooner, answers slower."""
+    tool_parser: str | None = None
+    """How native calls are read out of the reply: hermes, llama3_json, qwen3_coder, …"""
+    reasoning_parser: str | None = None
+    lora: tuple[VllmLoraConfig, ...] = ()
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is told, such as {enable_thinking: false}."""
+    extra_args: tuple[str, ...] = ()
+    """Further words for vLLM's command line."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Further request fields."""
+    start_timeout_s: float = Field(default=900.0, gt=0)
+
+
 class RecordedConfig(Record):
     """Answers on record: a file of replies, or an earlier run's folder, judged without a call."""
 
     name: Literal["recorded"]
-    path: str
+    path: str | None = None
+    """None: what the suite carries of its log (`model=incumbent`)."""
 
 
 class LitellmConfig(Record):
@@ -146,6 +200,34 @@ class LitellmConfig(Record):
     start_timeout_s: float = Field(default=60.0, gt=0)
 
 
+class TransformersConfig(Record):
+    """Plain transformers, the reference lane: `generate`, one request at a time."""
+
+    name: Literal["transformers"]
+    process: Literal["child", "inline"] = "child"
+    """`child`: a managed process in a Python that has torch. `inline`: inside the harness, which then needs torch."""
+    python: str | None = None
+    """The Python that has torch and transformers; None: this one if it has, else the one of `make train-env`."""
+    weights: Literal["safetensors", "gguf"] = "safetensors"
+    """Which of the model's weights; `gguf` are dequantised first. `model.weights.path` wins, whichever it is."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: the checkpoint's own; of a GGUF float32, which loses nothing."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    """`auto`: the first GPU, else Apple's, else the processor."""
+    threads: int | None = Field(default=None, ge=1)
+    """None: the machine's physical cores that this process may use."""
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    context_tokens: int | None = Field(default=None, ge=64)
+    """None: what the model was trained for."""
+    adapter: str | None = None
+    """Folder of a PEFT adapter, such as a LoRA."""
+    merge: bool = False
+    """Whether the adapter is merged into the weights: faster, and rounded to their type."""
+    tool_parser: Literal["hermes", "json", "none"] = "hermes"
+    """How calls are read under the protocol `native`: JSON between <tool_call> tags, a reply that is JSON, or not."""
+    start_timeout_s: float = Field(default=300.0, gt=0)
+
+
 BackendConfig = Annotated[
     LlamaCppConfig
     | EndpointConfig
@@ -154,6 +236,8 @@ BackendConfig = Annotated[
     | LlamaServerConfig
     | OllamaConfig
     | LmStudioConfig
-    | ServingConfig,
+    | ServingConfig
+    | TransformersConfig
+    | VllmConfig,
     Field(discriminator="name"),
 ]

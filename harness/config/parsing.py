@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
+import yaml
 from hydra import compose
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
@@ -12,14 +13,16 @@ from pydantic import ValidationError
 
 from harness.config.backends import BackendConfig, LlamaCppConfig
 from harness.config.model import ModelConfig
-from harness.config.running import JudgeConfig
+from harness.config.running import HardwareConfig, JudgeConfig
 from harness.config.verbs import VERBS, RunConfig, VerbConfig
 from harness.errors import ConfigError
+from harness.paths import conf_dir
 from harness.records import Record
 
 __all__ = [
     "compose_judge",
     "explain_validation",
+    "hardware_named",
     "known_keys",
     "parse",
     "register_defaults",
@@ -99,6 +102,18 @@ def template_file(name: str, conf_dir: Path) -> Path:
             return candidate
     known = ", ".join(sorted(p.name for p in (conf_dir / "templates").glob("*.jinja"))) or "none"
     raise ConfigError(f"model.chat_template={name} is no file; templates that come with the project: {known}")
+
+
+def hardware_named(name: str) -> HardwareConfig:
+    """A machine of `conf/hardware`. Raises ConfigError where none has that name or its file makes no sense."""
+    file = conf_dir() / "hardware" / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(one.stem for one in file.parent.glob("*.yaml")))
+        raise ConfigError(f"hardware={name} is not known; there are: {known}")
+    try:
+        return HardwareConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise ConfigError(f"conf/hardware/{file.name}: {explain_validation(error)}") from None
 
 
 def known_keys(verb: str, backend: str) -> list[str]:

@@ -117,6 +117,11 @@ class RunnerConfig(Record):
     retries: int = Field(default=3, ge=0, le=20)
     """Tries after the first, for infrastructure failures that may pass."""
     seed: int = 0
+    reply_cache: Literal["off", "read", "write", "on"] = "off"
+    """Answers of servers from, and into, the cache of replies: a rerun of the same requests costs nothing, and what is
+    not asked is not timed. Engines of our own are always asked."""
+    reply_cache_mb: int = Field(default=2048, ge=1)
+    """The oldest answers make room beyond this."""
     resume: str = "auto"
     """`auto`: finish the newest interrupted run of the same configuration. `never`: start anew. Or a run folder."""
     recheck: Literal["constrained"] | None = None

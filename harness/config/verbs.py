@@ -2,22 +2,30 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.config.backends import BackendConfig
+from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import ModelConfig
 from harness.config.running import AgentConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
 from harness.records import Record
 
 __all__ = [
     "VERBS",
+    "CollectConfig",
     "DoctorConfig",
     "DoctorOptions",
     "ExportConfig",
     "ExportTarget",
     "FetchConfig",
+    "ForgetConfig",
     "PathsConfig",
+    "QuantizeConfig",
+    "QuantizeOptions",
+    "ReceiveConfig",
+    "ReceiveOptions",
     "ReportConfig",
+    "RotateConfig",
     "RunConfig",
     "ValidateConfig",
     "VerbConfig",
@@ -29,6 +37,8 @@ class PathsConfig(Record):
 
     results: str = "results"
     reports: str = "reports"
+    replies: str | None = None
+    """Of the cache of replies; None: `replies/` in the user's cache folder."""
 
 
 class VerbConfig(Record):
@@ -49,6 +59,48 @@ class RunConfig(VerbConfig):
     run: RunnerConfig
     agent: AgentConfig = AgentConfig()
     scoring: ScoringConfig = ScoringConfig()
+
+
+class QuantizeOptions(Record):
+    """Which precisions of a model, and when one counts as no worse."""
+
+    types: tuple[str, ...] | None = None
+    """llama.cpp's names; None: F16, Q8_0, Q6_K, Q4_K_M and Q2_K, or only what `files` has if that has some."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """Files that are ready, by type or any other name."""
+    baseline: str = "F16"
+    """What the others are held against: one of the types or files."""
+    margin: float = Field(default=0.02, gt=0, lt=1)
+    """Loss of accuracy that would matter, as a share of the samples."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """One-sided chance of a false verdict, for each type on its own."""
+    require: tuple[str, ...] = ()
+    """Exit 1 where one of these has no `pass`."""
+    python: str | None = None
+    """A Python with llama-cpp-python; None: that of `make quantize-env`, or this one."""
+    program: str | None = None
+    """llama.cpp's `llama-quantize` in its place."""
+    threads: int | None = Field(default=None, ge=1)
+    """None: all physical cores."""
+    together: Literal["auto", "on", "off"] = "auto"
+    """All at once, attempts in turn, so that their times compare. `auto`: where memory has room for all of them."""
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _none_given(cls, value: Any) -> Any:
+        """In the configuration it is null where there are none: Hydra takes no new keys for an empty mapping."""
+        return {} if value is None else value
+
+    @field_validator("require", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class QuantizeConfig(RunConfig):
+    """`do=quantize`: one suite put to one model at several precisions."""
+
+    quantize: QuantizeOptions = QuantizeOptions()
 
 
 class ReportConfig(VerbConfig):
@@ -122,11 +174,60 @@ class DoctorConfig(VerbConfig):
         return {**data, "model": None} if isinstance(model, dict) and "name" not in model else data
 
 
+class ReceiveOptions(Record):
+    """Where an OTLP receiver listens, and where it writes."""
+
+    to: str = "calls"
+    """Folder; what it holds is personal data in the clear until it is collected and curated."""
+    port: int = Field(default=4318, ge=0, le=65535)
+    """On loopback; 0: any that is free."""
+
+
+class ReceiveConfig(VerbConfig):
+    """`do=receive`: an OTLP/HTTP receiver on loopback."""
+
+    receive: ReceiveOptions = ReceiveOptions()
+
+
+class CollectConfig(VerbConfig):
+    """`do=collect`: an agent's logged calls read into the store."""
+
+    logs: LogsConfig
+    store: StoreConfig = StoreConfig()
+
+
+class ForgetConfig(VerbConfig):
+    """`do=forget`: calls of a session, of a user, or before a time deleted from the store."""
+
+    store: StoreConfig = StoreConfig()
+    session: str | None = None
+    user: str | None = None
+    before: str | None = None
+    """A date or time, `2026-01-31` or `2026-01-31T12:00:00Z`; without a zone it is UTC."""
+
+    @field_validator("session", "user", "before", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        """`session=17` comes from the command line as a number."""
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class RotateConfig(VerbConfig):
+    """`do=rotate`: the store encrypted anew under another key."""
+
+    store: NewKeyConfig
+
+
 VERBS: dict[str, type[VerbConfig]] = {
     "run": RunConfig,
+    "receive": ReceiveConfig,
     "report": ReportConfig,
     "fetch": FetchConfig,
     "validate": ValidateConfig,
     "export": ExportConfig,
     "doctor": DoctorConfig,
+    "quantize": QuantizeConfig,
+    "collect": CollectConfig,
+    "forget": ForgetConfig,
+    "rotate": RotateConfig,
 }
