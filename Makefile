@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo suites test check test-all bench bench-env quantize-env train-env test-transformers vllm-env test-vllm format clean system
+.PHONY: demo suites nlp test check test-all bench bench-env quantize-env train-env test-transformers vllm-env test-vllm format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
@@ -15,6 +15,9 @@ demo: $(VENV)/.core
 
 # What suites beyond toolcall need (lm-eval, Inspect, instruction checkers, embeddings), and litellm for hosted models.
 suites: $(VENV)/.suites
+
+# Names, places and addresses in curation by Presidio and a small spaCy model; rules alone need nothing more.
+nlp: $(VENV)/.nlp
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
@@ -49,6 +52,10 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.suites: requirements/suites.txt $(VENV)/.core
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/suites.txt
+	@touch $@
+
+$(VENV)/.nlp: requirements/nlp.txt $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/nlp.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.core

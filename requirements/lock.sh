@@ -7,7 +7,8 @@ compile() { uv pip compile --quiet --python-version 3.11 --universal --generate-
 # The extra with the tightest bounds comes first; what is smaller takes its versions.
 compile pyproject.toml --group build --extra suites --extra hosted --output-file requirements/suites.txt
 compile pyproject.toml --group build --constraint requirements/suites.txt --output-file requirements/core.txt
-compile pyproject.toml --group build --group dev --extra suites --extra hosted --constraint requirements/suites.txt --output-file requirements/dev.txt
+compile pyproject.toml --group build --extra nlp --constraint requirements/suites.txt --output-file requirements/nlp.txt
+compile pyproject.toml --group build --group dev --extra suites --extra hosted --extra nlp --constraint requirements/suites.txt --output-file requirements/dev.txt
 for peers in bench bench-litellm bench-guidellm quantize; do
   compile "requirements/$peers.in" --output-file "requirements/$peers.txt"
 done
