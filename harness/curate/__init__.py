@@ -1,0 +1,1 @@
+"""From logs to what can be measured on: nothing personal, nothing twice, fairly split."""

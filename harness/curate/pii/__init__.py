@@ -1,0 +1,1 @@
+"""Where a text holds something personal or secret."""

@@ -1,0 +1,211 @@
+"""Names of people without a model: by titles, by the words that announce a name, and by lists of names.
+
+`data/given_names.txt` and `data/family_names.txt` hold the names that at least two of the country lists of Faker (MIT
+licence) share, less those that are everyday English words.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.resources import files
+
+from harness.curate.pii.places import STREET_WORDS, UPPER, WEEKDAYS_MONTHS, words
+from harness.curate.pii.recognizer import Text, joined, starting
+from harness.curate.pii.spans import Span
+
+__all__ = ["family_names", "find_again", "find_names", "given_names"]
+
+_CAP = rf"[{UPPER}](?:[^\W\d_]|(?<=[^\W\d_])['’\-](?=[^\W\d_])){{1,24}}"
+_INITIAL = rf"[{UPPER}]\b\.?"
+_PARTICLE = r"(?:de|da|do|dos|van|von|der|den|del|della|di|bin|al|el|la|le|ten|ter)"
+_ROW = re.compile(rf"{_CAP}(?:[ ](?:{_PARTICLE} ){{0,2}}(?:{_CAP}|{_INITIAL})){{0,4}}(?![\w@(\[/=\\]|\.\w|::)")
+_SINGLE = re.compile(r"[^\W\d_][\w'’\-]*\.?")
+_TITLE = re.compile(
+    r"(?P<title>Mrs?\.?|Ms\.?|Miss|Mme|Madam|mrs?\.|ms\.|Dr\.?"
+    r"|dr\.|Prof(?:essor|\.)?|Rev\.|Hon\.|Capt\.|Lt\.|Sgt\.|"
+    r"Sir|Señora?|Sra?\.|Herr|Frau)"
+    rf" (?P<name>(?:{_CAP}|{_INITIAL})(?: (?:{_PARTICLE} )?(?:{_CAP}|{_INITIAL})){{0,3}})"
+)
+_TOLD = re.compile(
+    r"(?:name(?: is|'s|:|\?| was| on (?:the|my) account(?: is|\? user:)| in the account is|d (?:him|her|it))"
+    r"|passenger(?: \d{1,2})?:|customer:|patient:|contact:|recipient:|guest:|attendee:|cardholder:"
+    r"|calls (?:me|him|her)|call (?:me|him|her|myself)|called|"
+    r"this is|i am|i'm|under (?:the name(?: of)?|my [\w' ]{0,20}name)"
+    r"|speaking with"
+    r"|dear|hi|hello|hey|regards,|sincerely,|best,|thanks,|follow up with"
+    r"|my (?:kid|son|daughter|wife|husband|brother|sister|"
+    r"mother|father|friend|boss|partner|colleague)(?:'s name)"
+    r"?(?: is)?)"
+    r"(?:\*\*)?[ \t*\"'\n]{1,4}(?:mr\.? |mrs\.? |ms\.? |dr\.? )?"
+)
+_TOLD_FIRST = (
+    "name",
+    "passenger",
+    "customer:",
+    "patient:",
+    "contact:",
+    "recipient:",
+    "guest:",
+    "attendee:",
+    "cardholder:",
+    "call",
+    "this is",
+    "i am",
+    "i'm",
+    "under ",
+    "speaking with",
+    "dear ",
+    "hi ",
+    "hello ",
+    "hey ",
+    "regards,",
+    "sincerely,",
+    "best,",
+    "thanks,",
+    "follow up with",
+    "my ",
+)
+_TOLD_SMALL = re.compile(r"(?:name is|name's|call(?:s|ed)? (?:me|him|her)|follow up with|\bmy name:)$")
+_FULL = re.compile(rf"{_CAP}(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP}|{_INITIAL})){{0,3}}")
+_FULL_SMALL = re.compile(r"[^\W\d_]{3,20}(?: [^\W\d_]{3,20})?(?=[.,!?\n]|$| and\b| from\b| in\b)")
+_ID_END = re.compile(r"[0-9](?<=[a-z_.][0-9])[0-9]{0,5}(?![\w@])")
+_ID_START = re.compile(r"(?<![\w@./\-])(?P<first>[a-z]{2,15})[_.](?P<last>[a-z]{2,20})[_.]?$")
+_COMMON = frozenset(
+    (
+        *STREET_WORDS,
+        *WEEKDAYS_MONTHS,
+        *words(
+            "the a an i you he she it we they this that these "
+            "those and or but if then so as at in on of to for "
+            "from with by not no yes ok okay "
+            "sorry sure thanks thank please hello hi hey dear "
+            "what who when where why how which is are was were "
+            "be been can could would should "
+            "will may might do does did have has had let just "
+            "still here there now well also after before your "
+            "my his her its our their all any "
+            "inc llc ltd corp company group university college "
+            "school hospital airport airlines bank hotel restaurant "
+            "city county state country "
+            "north south east west new old great united saint "
+            "san los las order orders return exchange account "
+            "customer user agent assistant "
+            "credit card gift visa mastercard american express "
+            "paypal mr mrs ms dr sir madam prof yours email phone "
+            "address zip code payment "
+            "item items flight flights reservation gold silver "
+            "economy business basic type error warning exception "
+            "none true false note "
+            "sorry unable looking trying going calling having "
+            "glad happy afraid interested ready based currently "
+            "experiencing using traveling "
+            "good morning afternoon evening everyone team support "
+            "everybody all there folks again back being currently "
+            "only one"
+        ),
+    )
+)
+
+
+_OWNS = re.compile(r"['’]s$")
+
+
+@lru_cache(maxsize=1)
+def given_names() -> frozenset[str]:
+    """Given names in small letters."""
+    return _names("given_names.txt")
+
+
+@lru_cache(maxsize=1)
+def family_names() -> frozenset[str]:
+    """Family names in small letters."""
+    return _names("family_names.txt")
+
+
+def _names(file: str) -> frozenset[str]:
+    return frozenset((files("harness.curate.pii") / "data" / file).read_text(encoding="utf-8").split())
+
+
+def find_names(text: Text) -> Iterator[Span]:
+    """Names with a title, announced names, rows of capital words from a known name on, and ids made of names."""
+    for match in _TITLE.finditer(text.raw):
+        if not joined(text.raw, match.start()) and match.group("name").split()[0].lower().rstrip(".") not in _COMMON:
+            yield Span(*match.span("title"), "TITLE", 0.7, "title")
+            yield Span(*match.span("name"), "PERSON", 0.8, "titled_name")
+    for match in starting(_TOLD, _TOLD_FIRST, text.small):
+        if not joined(text.raw, match.start(), "-"):
+            yield from _told(text, match)
+    for match in _ROW.finditer(text.raw):
+        if not joined(text.raw, match.start(), "_@/\\#$.<-"):
+            yield from _row(match)
+    for digits in _ID_END.finditer(text.raw):
+        opened = _ID_START.search(text.raw, max(0, digits.start() - 40), digits.start())
+        if opened is not None and (opened["first"] in given_names() or opened["last"] in family_names()):
+            yield Span(opened.start(), digits.end(), "USER_ID", 0.7, "id_of_names")
+
+
+_MOST_PARTS = 300
+"""A text that names more people is a list, in which each stands in full."""
+
+
+def find_again(text: Text, people: Sequence[Span]) -> Iterator[Span]:
+    """The parts of full names where they stand alone: whom a text names once it names by the family name after."""
+    parts: dict[str, float] = {}
+    for person in people:
+        words = _SINGLE.findall(text.raw[person.start : person.end])
+        if len(words) > 1:
+            parts |= {
+                word: min(person.score, 0.55)
+                for word in words
+                if len(word) > 2 and word[0].isupper() and word.lower() not in _COMMON
+            }
+    for word, score in list(parts.items())[:_MOST_PARTS]:
+        start = text.raw.find(word)
+        while start >= 0:
+            end = start + len(word)
+            if not joined(text.raw, start) and not text.raw[end : end + 1].isalnum():
+                yield Span(start, end, "PERSON", score, "named_before")
+            start = text.raw.find(word, end)
+
+
+def _told(text: Text, match: re.Match[str]) -> Iterator[Span]:
+    name = _FULL.match(text.raw, match.end())
+    if name is not None:
+        parts = [word.lower() for word in name.group().split()]
+        weak = (
+            re.search(
+                r"(?:i'm|i am|this is|passenger|customer|contact|hi|hello|hey|dear)[\s*\"']*$|:\W*$", match.group()
+            )
+            is not None
+        )
+        known = parts[0] in given_names() or len(parts) > 1
+        if parts[0] not in _COMMON and (known or not weak):
+            yield Span(*name.span(), "PERSON", 0.7 if known else 0.5, "told_name")
+        return
+    if _TOLD_SMALL.search(match.group().rstrip(" \t*\"'")):
+        small = _FULL_SMALL.match(text.raw, match.end())
+        if small is not None and not any(word in _COMMON for word in small.group().lower().split()):
+            yield Span(*small.span(), "PERSON", 0.5, "told_name")
+
+
+def _row(match: re.Match[str]) -> Iterator[Span]:
+    """The person in a row of capital words: from the first known given name on, four words at most."""
+    words = list(_SINGLE.finditer(match.group()))
+    given, family = given_names(), family_names()
+    for place, word in enumerate(words):
+        first = word.group().lower()
+        if first not in given or first in _COMMON or word.group().isupper():
+            continue
+        last = place
+        while (
+            last + 1 < len(words)
+            and last - place < 3
+            and not _OWNS.search(words[last].group())
+            and words[last + 1].group().lower().rstrip(".") not in _COMMON
+        ):
+            last += 1
+        surname = words[last].group().lower()
+        score = 0.45 if last == place else 0.75 if surname in family or surname in given else 0.6
+        base, tail = match.start(), 2 * (_OWNS.search(words[last].group()) is not None)
+        yield Span(base + word.start(), base + words[last].end() - tail, "PERSON", score, "known_name")
+        return
