@@ -17,6 +17,9 @@ from harness.config.backends import (
     VllmConfig,
     VllmLoraConfig,
 )
+from harness.config.building import BuildOptions
+from harness.config.cluster import ClusterOptions
+from harness.config.curate import CurateOptions, NearConfig, SplitConfig
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import (
     GenerationConfig,
@@ -36,6 +39,7 @@ from harness.config.parsing import (
     register_defaults,
     template_file,
 )
+from harness.config.pii import PiiConfig, PiiPattern
 from harness.config.running import (
     AgentConfig,
     ArrivalConfig,
@@ -48,13 +52,17 @@ from harness.config.running import (
     SuiteConfig,
 )
 from harness.config.verbs import (
+    BuildConfig,
+    ClusterConfig,
     CollectConfig,
+    CurateConfig,
     DoctorConfig,
     DoctorOptions,
     ExportConfig,
     ExportTarget,
     FetchConfig,
     ForgetConfig,
+    LeakcheckConfig,
     PathsConfig,
     QuantizeConfig,
     QuantizeOptions,
@@ -74,7 +82,13 @@ __all__ = [
     "AttachedConfig",
     "BackendConfig",
     "BudgetConfig",
+    "BuildConfig",
+    "BuildOptions",
+    "ClusterConfig",
+    "ClusterOptions",
     "CollectConfig",
+    "CurateConfig",
+    "CurateOptions",
     "DoctorConfig",
     "DoctorOptions",
     "EndpointConfig",
@@ -85,6 +99,7 @@ __all__ = [
     "GenerationConfig",
     "HardwareConfig",
     "JudgeConfig",
+    "LeakcheckConfig",
     "LitellmConfig",
     "LlamaCppConfig",
     "LlamaServerConfig",
@@ -93,9 +108,12 @@ __all__ = [
     "LongPromptPrices",
     "LoraConfig",
     "ModelConfig",
+    "NearConfig",
     "NewKeyConfig",
     "OllamaConfig",
     "PathsConfig",
+    "PiiConfig",
+    "PiiPattern",
     "PriceConfig",
     "PromptConfig",
     "QuantizeConfig",
@@ -110,6 +128,7 @@ __all__ = [
     "SandboxConfig",
     "ScoringConfig",
     "ServingConfig",
+    "SplitConfig",
     "StoreConfig",
     "SuiteConfig",
     "TokenPrices",

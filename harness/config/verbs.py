@@ -5,20 +5,28 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.config.backends import BackendConfig
+from harness.config.building import BuildOptions
+from harness.config.cluster import ClusterOptions
+from harness.config.curate import CurateOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import ModelConfig
+from harness.config.pii import LeakcheckOptions, PiiConfig
 from harness.config.running import AgentConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
 from harness.records import Record
 
 __all__ = [
     "VERBS",
+    "BuildConfig",
+    "ClusterConfig",
     "CollectConfig",
+    "CurateConfig",
     "DoctorConfig",
     "DoctorOptions",
     "ExportConfig",
     "ExportTarget",
     "FetchConfig",
     "ForgetConfig",
+    "LeakcheckConfig",
     "PathsConfig",
     "QuantizeConfig",
     "QuantizeOptions",
@@ -196,6 +204,26 @@ class CollectConfig(VerbConfig):
     store: StoreConfig = StoreConfig()
 
 
+class CurateConfig(VerbConfig):
+    """`do=curate`: the store's calls redacted, filtered and split."""
+
+    store: StoreConfig = StoreConfig()
+    curate: CurateOptions
+    pii: PiiConfig = PiiConfig()
+
+    @field_validator("pii", mode="before")
+    @classmethod
+    def _defaults(cls, value: Any) -> Any:
+        """In the configuration null stands for the default, so that every key can be set without a `+`."""
+        return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+class ClusterConfig(VerbConfig):
+    """`do=cluster`: curated calls grouped into recurring tasks."""
+
+    cluster: ClusterOptions
+
+
 class ForgetConfig(VerbConfig):
     """`do=forget`: calls of a session, of a user, or before a time deleted from the store."""
 
@@ -212,10 +240,23 @@ class ForgetConfig(VerbConfig):
         return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+class BuildConfig(VerbConfig):
+    """`do=build`: curated calls made into a suite."""
+
+    build: BuildOptions
+
+
 class RotateConfig(VerbConfig):
     """`do=rotate`: the store encrypted anew under another key."""
 
     store: NewKeyConfig
+
+
+class LeakcheckConfig(VerbConfig):
+    """`do=leakcheck`: canaries, or values of your own, looked for in everything that was written."""
+
+    store: StoreConfig = StoreConfig()
+    leakcheck: LeakcheckOptions = LeakcheckOptions()
 
 
 VERBS: dict[str, type[VerbConfig]] = {
@@ -228,6 +269,10 @@ VERBS: dict[str, type[VerbConfig]] = {
     "doctor": DoctorConfig,
     "quantize": QuantizeConfig,
     "collect": CollectConfig,
+    "curate": CurateConfig,
+    "cluster": ClusterConfig,
     "forget": ForgetConfig,
     "rotate": RotateConfig,
+    "build": BuildConfig,
+    "leakcheck": LeakcheckConfig,
 }

@@ -1,0 +1,64 @@
+"""Redacted contents on disk while calls are curated: each distinct one once, looked up by its place."""
+
+import os
+import tempfile
+from array import array
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from harness.records.logs import canonical
+
+__all__ = ["Spool"]
+
+
+class Spool:
+    """A file without a name in a folder, gone when closed. It holds about 130 bytes of memory for each content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the spool)
+        self._places: dict[bytes, int] = {}
+        self._ends = array("Q", [0])
+        self._unwritten = 0
+        self.value = lru_cache(maxsize=1 << 13)(self._value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Distinct contents."""
+        return len(self._ends) - 1
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all distinct contents, as JSON."""
+        return self._ends[-1]
+
+    def put(self, value: object) -> int:
+        """The place of a JSON value, which is kept if it is new."""
+        data = canonical(value)
+        hashed = blake2b(data, digest_size=16).digest()
+        place = self._places.get(hashed)
+        if place is None:
+            place = self._places[hashed] = len(self)
+            self._file.write(data)
+            self._ends.append(self._ends[-1] + len(data))
+            self._unwritten += 1
+        return place
+
+    def size(self, place: int) -> int:
+        """Bytes of a content."""
+        return self._ends[place + 1] - self._ends[place]
+
+    def _value(self, place: int) -> Any:
+        """The content at a place; nobody changes it."""
+        if self._unwritten:
+            self._file.flush()
+            self._unwritten = 0
+        return orjson.loads(os.pread(self._file.fileno(), self.size(place), self._ends[place]))

@@ -1,0 +1,54 @@
+"""`do=curate`: the store's calls made fit to measure on."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from harness.assets.progress import console_progress
+from harness.config import CurateConfig
+from harness.curate.curated import Curated, Source, curate
+from harness.curate.redaction import Off, Redaction
+from harness.curate.show import show
+from harness.errors import GateFailed
+from harness.logs.store import LogStore, store_key
+
+__all__ = ["main"]
+
+_OFF_KEY = b"user groups without redaction"
+
+
+def main(configs: Sequence[CurateConfig]) -> None:
+    """Curates, and prints the books and reports. Raises GateFailed where more leaks than `curate.max_leak`."""
+    (config,) = configs
+    options = config.curate
+    redaction = Off() if options.pii == "off" else Redaction(options, config.pii)
+    folder = Path(options.store or config.store.path)
+    key = store_key(config.store.key_env, config.store.key_file)
+    with (
+        LogStore.open(folder, key=key, reader="do=curate") as store,
+        console_progress(show=config.progress != "off") as tell,
+    ):
+        source = Source(
+            records=partial(store.records),
+            named=str(folder),
+            redact=redaction,
+            user_key=_OFF_KEY if isinstance(redaction, Off) else redaction.key(),
+            redaction=redaction.facts,
+            files=redaction.files,
+        )
+        done = curate(source, options, tell)
+    show(done)
+    _gate(done, options.max_leak)
+
+
+def _gate(done: Curated, most: float | None) -> None:
+    """Raises GateFailed where the share of test calls with a near duplicate in train is above `most`."""
+    row = done.leakage.rows[-1]
+    if most is None or not row.looked_at:
+        return
+    share = row.at_threshold / row.looked_at
+    if share > most:
+        raise GateFailed(
+            f"{row.at_threshold} of {row.looked_at} test calls ({share:.1%}) have a near duplicate in train, "
+            f"curate.max_leak={most:g} allows {most:.1%}; the calls are in {done.folder}"
+        )
