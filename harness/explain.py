@@ -22,7 +22,10 @@ def explain(error: Exception, argv: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _no_option(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override!r} is not of the form key=value; quote what has commas or spaces: 'key=\"a, b\"'"
+        from harness.backends.blame import without_shapes  # an address may hold a key; a sixth of a second to import
+
+        typed = without_shapes(str(error.override))
+        return f"{typed!r} is not of the form key=value; quote what has commas or spaces: 'key=\"a, b\"'"
     text = _chain(error)
     if match := _UNKNOWN_GROUP.search(text):
         return _no_group(match["key"])

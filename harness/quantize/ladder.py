@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.assets import OnProgress, cache_dir
 from harness.backends.llamacpp_plan import usable_cores
@@ -104,6 +105,9 @@ class _Work:
 
 
 def _given(model: ModelConfig, name: str, path: str, report: OnProgress) -> Rung:
+    """Raises ConfigError where there is no such file."""
+    if not Path(path).expanduser().is_file():
+        raise ConfigError(f"quantize.files has {path} for {name}, and no file lies there: correct it or leave it out")
     own = model.model_copy(update={"weights": WeightsConfig(path=path, quantization=name)})
     return Rung(name, resolve_weights(own, on_progress=report), "given")
 

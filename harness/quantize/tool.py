@@ -104,7 +104,7 @@ def find_quantizer(python: str | None, program: str | None) -> Quantizer:
     if find_spec("llama_cpp") is not None:
         return _python(Path(sys.executable), "this Python")
     raise BackendError(
-        "nothing is here to quantize with: make quantize-env (3 to 5 minutes), or name what you have, "
+        "nothing is here to quantize with: make quantize-env (3 to 9 minutes), or name what you have, "
         "quantize.program=/path/to/llama-quantize or quantize.python=/path/to/python with llama-cpp-python; "
         "files that are ready need none: quantize.files={Q8_0:/path/to/file.gguf,…}"
     )

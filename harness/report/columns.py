@@ -118,8 +118,15 @@ def _tokens(run: RunView) -> Cell:
 
 def _cost(run: RunView) -> Cell:
     cost = run.summary.cost_usd_per_sample
-    found = _maybe(None if cost is None else cost * 1000, usd, "not measured: no price is known")
+    found = _maybe(None if cost is None else cost * 1000, usd, _no_cost(run))
     return replace(found, note=cost_range(run.summary.cost_usd_per_sample_interval))
+
+
+def _no_cost(run: RunView) -> str:
+    model = run.manifest.config.get("model")
+    if isinstance(model, dict) and model.get("price") is not None:
+        return "not known: some answers came without counts of tokens"
+    return "not measured: no price is known"
 
 
 def _told_cost(run: RunView) -> Cell:
@@ -130,7 +137,7 @@ def _told_cost(run: RunView) -> Cell:
 def _success_cost(run: RunView) -> Cell:
     cost = run.summary.cost_usd_per_success
     known = run.summary.cost_usd is not None
-    reason = "undefined: no success to divide by" if known else "not measured: no price is known"
+    reason = "undefined: no success to divide by" if known else _no_cost(run)
     found = _maybe(None if cost is None else cost * 1000, usd, reason)
     return replace(found, note=cost_range(run.summary.cost_usd_per_success_interval))
 
@@ -273,7 +280,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("e2e_p95", "e2e p95", "Speed", "End-to-end time that 95 of 100 {replies} stay under.", _E2E_95, best="low"),
     Column("tokens", "Tokens/s", "Speed", "Output tokens per second of one reply after its first token. Median over "
            "{replies}.", _tokens, best="high"),
-    Column("cost", "1k {units}", "Cost", "US dollars per 1,000 {units}, failed tries included.", _cost, best="low"),
+    Column("cost", "1k {units}", "Cost", "US dollars per 1,000 {units}. Failed tries are in it where a machine's time "
+           "is paid; what a provider takes for them nobody tells.", _cost, best="low"),
     Column("success_cost", "1k successes", "Cost", "US dollars per 1,000 {units} worth 1: cost divided by the sum of "
            "values.", _success_cost, best="low"),
     Column("told_cost", "1k {units}, as told", "Cost", "US dollars per 1,000 {units} that the provider, litellm or the "

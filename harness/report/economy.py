@@ -1,10 +1,10 @@
 """What a run says of money, energy and size: cells of the table, and from how many calls a day a machine pays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from harness.config import DoctorOptions, HardwareConfig, hardware_named
 from harness.cost import break_even_calls_per_day, machine_usd_per_hour
@@ -76,7 +76,14 @@ def _latency(ttft: Quantiles | None, rate: float | None) -> Latency | None:
 
 def _alone(run: RunView) -> bool:
     settings = run.manifest.config.get("run")
-    return isinstance(settings, dict) and settings.get("concurrency") == 1
+    return isinstance(settings, dict) and settings.get("concurrency") == 1 and _schedule(settings) is None
+
+
+def _schedule(settings: Mapping[str, JsonValue]) -> str | None:
+    """The kind of the arrivals where a schedule sends the requests, whatever is still under way; None: closed loop."""
+    arrival = settings.get("arrival")
+    kind = arrival.get("kind") if isinstance(arrival, dict) else None
+    return None if kind in {None, "closed"} else str(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +142,9 @@ def break_evens(group: Group) -> tuple[BreakEven, ...]:
 
 
 def _by_call(run: RunView) -> bool:
+    """Whether answers are paid one by one: at the run's price, or each at that of its own model (a mixed log)."""
     model = run.manifest.config.get("model")
-    return isinstance(model, dict) and model.get("price") is not None
+    return isinstance(model, dict) and (model.get("price") is not None or bool(model.get("hosted")))
 
 
 def _elsewhere(run: RunView) -> bool:
@@ -145,13 +153,19 @@ def _elsewhere(run: RunView) -> bool:
 
 
 def _replies_per_s(run: RunView) -> float | None:
-    """Replies a second over the run's busy time; None where it is not known."""
+    """Replies a second over the run's busy time; None where it is not known, or some came from the cache in no time."""
     summary = run.summary
+    if summary.n_cached:
+        return None
     done = (summary.n_planned - summary.n_not_run) * (summary.calls_per_task or 1)
     return done / summary.wall_s if summary.wall_s and done else None
 
 
 def _pace(run: RunView) -> str:
-    settings: Sequence[object] | object = run.manifest.config.get("run")
-    at_once = settings.get("concurrency") if isinstance(settings, dict) else None
+    settings = run.manifest.config.get("run")
+    if not isinstance(settings, dict):
+        return "its own pace"
+    schedule, at_once = _schedule(settings), settings.get("concurrency")
+    if schedule is not None:
+        return f"sent as its schedule says ({schedule})"
     return f"{at_once} at once" if at_once else "its own pace"

@@ -114,10 +114,13 @@ class Asker:
         return self.settings.seed + trial if self.model.generation.send_seed else None
 
     def cost_usd(self, reading: Reading) -> float | None:
-        """What one request cost at list price, of an answer from the cache that of then; None where none is known."""
-        if reading.cached is not None and reading.cached.cost_usd is not None:
-            return reading.cached.cost_usd
-        return None if self.model.price is None else hosted_cost_usd(reading.usage, self.model.price)
+        """What one request cost at the run's list price; None where none is known.
+
+        Of an answer from the cache at the price of then only where the run has none: a run's costs have one basis.
+        """
+        if self.model.price is not None:
+            return hosted_cost_usd(reading.usage, self.model.price)
+        return None if reading.cached is None else reading.cached.cost_usd
 
 
 @dataclass(slots=True)

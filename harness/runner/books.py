@@ -37,13 +37,14 @@ class Books:
     _n_beside: int = 0
     _batch_usd: float = 0.0
     _n_batch: int = 0
+    _n_unbatched: int = 0
 
     def add(self, attempt: Attempt) -> None:
         """Counts one finished attempt."""
         self.n += 1
         spent = attempt.spent_usd
         if spent is None:
-            self._n_unspent += 1
+            self._n_unspent += attempt.failure is None  # what a failed one cost is told to nobody
         else:
             self.spent_usd = (self.spent_usd or 0.0) + spent
         if attempt.origin == "cached":
@@ -52,11 +53,17 @@ class Books:
             self._recorded(attempt)
         if attempt.recorded_cost_usd is not None:
             self._told(attempt, attempt.recorded_cost_usd)
-        if self.price is not None and self.price.batch is not None and not attempt.steps:
+        self._batch(attempt)
+
+    def _batch(self, attempt: Attempt) -> None:
+        batch = None
+        if self.price is not None and not attempt.steps:
             batch = hosted_cost_usd(attempt.usage, self.price, batch=True)
-            if batch is not None:
-                self._batch_usd += batch
-                self._n_batch += 1
+        if batch is not None:
+            self._batch_usd += batch
+            self._n_batch += 1
+        else:
+            self._n_unbatched += attempt.failure is None or bool(attempt.steps)
 
     def _cached(self, at: float) -> None:
         self._first = min(self._first, at) if self.n_cached else at
@@ -86,7 +93,7 @@ class Books:
 
     def batch_usd(self) -> float | None:
         """All answers at batch prices; None where one has none, and for agents, whose steps wait for each other."""
-        return self._batch_usd if self._n_batch and self._n_batch == self.n else None
+        return self._batch_usd if self._n_batch and not self._n_unbatched else None
 
     def told(self) -> RecordedCost | None:
         """What others say that the answers cost."""

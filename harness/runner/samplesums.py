@@ -22,8 +22,11 @@ class SampleSums:
     _sums: "array[float]" = field(default_factory=lambda: array("d"))
     _counts: "array[int]" = field(default_factory=lambda: array("I"))
     _spent: "array[float]" = field(default_factory=lambda: array("d"))
-    """USD of the sample's attempts, or where they have no price their seconds."""
-    _priced: set[bool] = field(default_factory=set)
+    """USD of the sample's attempts that have a price."""
+    _took: "array[float]" = field(default_factory=lambda: array("d"))
+    """Seconds of the others."""
+    _priced: "array[int]" = field(default_factory=lambda: array("b"))
+    """1 for a sample with a priced attempt."""
     partial: bool = False
     """Whether any value lies between 0 and 1."""
 
@@ -46,21 +49,27 @@ class SampleSums:
             self._sums.append(0.0)
             self._counts.append(0)
             self._spent.append(0.0)
+            self._took.append(0.0)
+            self._priced.append(0)
         return position
 
     def spend(self, position: int, cost_usd: float | None, seconds: float | None) -> None:
         """Adds what one attempt took to the sample at a position."""
-        self._spent[position] += (seconds or 0.0) if cost_usd is None else cost_usd
-        self._priced.add(cost_usd is not None)
+        if cost_usd is None:
+            self._took[position] += seconds or 0.0
+        else:
+            self._spent[position] += cost_usd
+            self._priced[position] = 1
 
     def spent(self) -> tuple[list[float], list[int]]:
-        """What each sample took, in USD or in seconds, and, if any share one, the number of its session.
+        """What each sample took, and, if any share one, the number of its session.
 
-        Nothing where some attempts have a price and others none.
+        In USD, of the samples with a priced attempt alone; in seconds, of all, where no attempt has a price.
         """
-        if len(self._priced) != 1:
-            return [], []
-        return self._spent.tolist(), self._session.tolist() if self._sessions else []
+        priced = np.frombuffer(self._priced, dtype=np.int8) > 0
+        chosen = priced if priced.any() else np.ones(len(self), dtype=bool)
+        values = np.frombuffer(self._spent if priced.any() else self._took)[chosen]
+        return values.tolist(), self.sessions_of(np.flatnonzero(chosen))
 
     def add(self, position: int, value: float) -> None:
         """Adds a value to the sample at a position."""

@@ -31,23 +31,29 @@ class Spending:
 
 
 def spending(tally: Tally, manifest: Manifest, config: RunConfig) -> Spending:
-    """Hosted: the sum over attempts, if each has a cost. Local: busy time × the machine's hour, and its energy."""
+    """Hosted: the sum over attempts, if each answer has a cost. Local: busy time × the machine's hour, and its energy.
+
+    Hosted attempts that failed without a cost are in no sum and no mean: what a refused or broken call costs, if
+    anything, is told to nobody. The basis says how many they are.
+    """
     joules = measured_joules(manifest.energy, manifest.wall_s)
     total = _total(tally, manifest, config, joules)
     if total is None or not tally.n_finished:
         return Spending(total=total)
-    per_sample = total / tally.n_finished
+    by_attempt = _by_attempt(config)
+    n_costed = tally.n_finished - (tally.untold if by_attempt else 0)
+    per_sample = total / n_costed
     success = total / tally.value_sum if tally.value_sum > 0 else None
     judge = tally.judging.cost_usd
     return Spending(
         total=total,
-        per_call=total / (tally.n_steps or tally.n_finished),
+        per_call=total / (tally.n_steps or n_costed),
         per_sample=per_sample,
         per_sample_interval=_sample_interval(tally, per_sample, 0.95),
         per_success=success,
         per_success_interval=_success_interval(tally, total),
         judged_per_success=None if judge is None or success is None else (total + judge) / tally.value_sum,
-        basis=_basis(config, joules),
+        basis=_basis(config, joules, tally.untold if by_attempt else 0),
     )
 
 
@@ -59,17 +65,24 @@ def measured_joules(energy: EnergyFacts | None, wall_s: float) -> float | None:
 
 
 def _total(tally: Tally, manifest: Manifest, config: RunConfig, joules: float | None) -> float | None:
-    if config.model.price is not None or config.model.hosted:  # without a price of the run's, each answer may have one
+    if _by_attempt(config):
         return tally.cost_usd if tally.uncosted == 0 else None
     if not manifest.wall_s or tally.books.n_cached:  # what came from the cache took no time of the machine's
         return None
     return machine_usd(config.hardware, manifest.wall_s, joules)
 
 
-def _basis(config: RunConfig, joules: float | None) -> str | None:
+def _by_attempt(config: RunConfig) -> bool:
+    """Whether each attempt is paid for; without a price of the run's, each answer may have one."""
+    return config.model.price is not None or config.model.hosted
+
+
+def _basis(config: RunConfig, joules: float | None, untold: int) -> str | None:
+    found = cost_basis(config.model.price, config.hardware, joules)
     if config.model.hosted and config.model.price is None:
-        return "each answer at the list price of its own model, from the price map of litellm"
-    return cost_basis(config.model.price, config.hardware, joules)
+        found = "each answer at the list price of its own model, from the price map of litellm"
+    left_out = f"; without {untold:,} that failed, whose cost nobody tells" if untold else ""
+    return found and found + left_out
 
 
 def _sample_interval(tally: Tally, mean: float, level: float) -> CostInterval | None:

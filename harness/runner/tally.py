@@ -127,6 +127,9 @@ class Tally:
     output_tokens: int | None = None
     cost_usd: float | None = None
     uncosted: int = 0
+    """Answers of unknown cost."""
+    untold: int = 0
+    """Attempts that failed without a cost: what a provider takes for them, if anything, it tells nobody."""
 
     def add(self, sample: Sample, attempt: Attempt, score: Score) -> None:
         """Counts one finished attempt with its score."""
@@ -188,7 +191,9 @@ class Tally:
         self.cached_tokens = _plus(self.cached_tokens, usage.cached_tokens)
         self.output_tokens = _plus(self.output_tokens, usage.output_tokens)
         self.cost_usd = _plus_usd(self.cost_usd, attempt.cost_usd)
-        self.uncosted += attempt.cost_usd is None
+        if attempt.cost_usd is None:
+            self.untold += attempt.failure is not None
+            self.uncosted += attempt.failure is None
 
     def decision_table(self) -> DecisionTable | None:
         """The 2×2 of calling; None if nothing was decided."""

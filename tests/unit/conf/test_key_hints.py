@@ -1,7 +1,7 @@
 """A key that does not exist is answered with the keys of the engine that was chosen, by name or by the model."""
 
 import pytest
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, OverrideParseException
 
 from harness.explain import explain
 
@@ -20,3 +20,11 @@ def test_the_keys_told_are_those_of_the_chosen_engine(argv: list[str], key: str,
     error = ConfigCompositionException(f"Could not override '{key}'.")
 
     assert wanted in explain(error, [*argv, f"{key}=1"])
+
+
+def test_a_key_in_an_address_is_not_said_back() -> None:
+    typed = "model.url=http://127.0.0.1:9/v1?key=sk-canary-0123456789"
+
+    said = explain(OverrideParseException(typed, "mismatched input"), [typed])
+
+    assert said.startswith("'model.url=http://127.0.0.1:9/v1?key=[key]' is not of the form key=value")

@@ -106,6 +106,13 @@ def test_ready_files_need_no_quantizer(tmp_path: Path) -> None:
     assert ladder.quantizer is None
 
 
+def test_a_given_file_that_is_not_there_is_named_by_its_own_key(tmp_path: Path) -> None:
+    model = source(tmp_path, 1)
+
+    with pytest.raises(ConfigError, match=r"quantize\.files has .*gone\.gguf for Q8_0"):
+        build_ladder(model, QuantizeOptions(types=["F16"], files={"Q8_0": str(tmp_path / "gone.gguf")}), silent)
+
+
 def test_what_a_quantizer_broke_off_is_not_kept(tmp_path: Path, cache: Path) -> None:
     program, _ = write_quantizer(tmp_path, trouble="sys.exit('error: unknown model architecture in /secret/place/x')")
 

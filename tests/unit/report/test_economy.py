@@ -71,6 +71,50 @@ def test_without_a_hosted_run_or_a_price_there_is_nothing_to_compare() -> None:
     assert break_evens(unknown) == ()
 
 
+def test_a_machine_whose_answers_came_from_the_cache_has_no_pace_to_reckon_with() -> None:
+    run = local()
+    run = replace(run, summary=run.summary.model_copy(update={"n_cached": 150}))
+    (group,) = groups_of([run, hosted()])
+
+    assert break_evens(group) == ()
+
+
+def test_requests_sent_by_a_schedule_are_not_called_one_at_a_time() -> None:
+    run = local()
+    settings: dict[str, JsonValue] = {"concurrency": 1, "arrival": {"kind": "poisson", "rate_per_s": 4.0}}
+    run = replace(run, manifest=run.manifest.model_copy(update={"config": run.manifest.config | {"run": settings}}))
+    (group,) = groups_of([run, hosted()])
+
+    (found,) = break_evens(group)
+    small = small_model(run)
+
+    assert found.pace == "sent as its schedule says (poisson)"
+    assert small is not None
+    assert "by bandwidth" in small[0].why
+
+
+def test_a_log_of_several_models_each_at_its_own_price_is_one_to_compare_with() -> None:
+    log = hosted(0.001)
+    config: dict[str, JsonValue] = {"model": {"name": "incumbent", "hosted": True, "price": None}}
+    log = replace(log, manifest=log.manifest.model_copy(update={"config": config}))
+    (group,) = groups_of([local(), log])
+
+    (found,) = break_evens(group)
+
+    assert found.calls_per_day == pytest.approx(4163.2, abs=0.1)
+
+
+def test_the_cell_of_a_missing_cost_tells_a_missing_price_from_missing_counts() -> None:
+    silent = hosted()
+    silent = replace(silent, summary=silent.summary.model_copy(update={"cost_usd_per_sample": None, "cost_usd": None}))
+    paid = local()
+    paid = replace(paid, summary=paid.summary.model_copy(update={"cost_usd_per_sample": 0.001}))
+    (group,) = groups_of([paid, silent])
+    column = next(one for one in columns_for(group) if one.key == "cost")
+
+    assert column.cell(silent).reason == "not known: some answers came without counts of tokens"
+
+
 def test_the_page_shows_the_break_even_only_where_there_is_one() -> None:
     both, one = build_leaderboard([local(), hosted()]), build_leaderboard([local()])
 

@@ -75,6 +75,20 @@ def test_a_rerun_asks_nobody_and_keeps_what_the_answers_cost_apart_from_what_was
     assert (second.cached.n, second.cached.of, second.cached.first) == (24, 24, second.started_at[:10])
 
 
+def test_cached_answers_cost_what_the_run_says_that_it_reckons_with(server: Server, tmp_path: Path) -> None:
+    dearer = PRICE.model_copy(update={"output_usd_per_mtok": 4.0})
+    again = job(server.url, tmp_path)
+    model = again.config.model.model_copy(update={"price": dearer})
+
+    first = once(job(server.url, tmp_path)).summary
+    second = once(replace(again, config=again.config.model_copy(update={"model": model}))).summary
+
+    assert second.n_cached == 12
+    assert first.cost_usd == pytest.approx(12 * 12e-6)
+    assert second.cost_usd == pytest.approx(12 * 14e-6)
+    assert "4 out" in (second.cost_basis or "")
+
+
 def test_times_of_cached_answers_are_in_no_figure(server: Server, tmp_path: Path) -> None:
     once(job(server.url, tmp_path, SAMPLES[:6]))
 

@@ -17,7 +17,7 @@ import pytest
         (["run.recheck=constrained"], "run.recheck=constrained is for do=run"),
         (["quantize.margin=0"], "quantize.margin=0"),
         (["quantize.files={F16: x.gguf, Q8_0: x.gguf}"], "x.gguf is no GGUF file"),
-        (["quantize.files={F16: nowhere.gguf, Q8_0: x.gguf}"], "nothing lies at nowhere.gguf"),
+        (["quantize.files={F16: nowhere.gguf, Q8_0: x.gguf}"], "quantize.files has nowhere.gguf for"),
         (["quantize.typos=[F16]"], "quantize.typos"),
     ],
 )
