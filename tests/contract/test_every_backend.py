@@ -22,7 +22,7 @@ from tests.support.backend_specimens import KEY_VARIABLE, SPECIMENS, BackendSpec
 from tests.support.engine_servers import WORDS, EngineServer, serving
 
 KEY = "sk-canary-of-the-contract-5Rw8"
-GAP_S = 0.15
+GAP_S = 0.3
 SLACK_NS = 5_000_000
 HELLO = [{"role": "user", "content": "Hello"}]
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}

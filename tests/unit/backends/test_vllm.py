@@ -118,11 +118,13 @@ async def test_an_end_while_it_starts_is_told_with_reason_and_way_out(here: dict
 
 
 async def test_a_server_that_does_not_come_up_in_time_is_ended(here: dict[str, Any]) -> None:
+    before = children()
+
     async with engines.serving({"/health": 503}) as server:
         with pytest.raises(BackendError, match=r"backend\.start_timeout_s=3"):
             await served(backend(here, "--behind", server.url, start_timeout_s=1.5))
 
-    assert psutil.Process().children(recursive=True) == []
+    assert children() == before
 
 
 async def test_a_python_without_vllm_is_told(here: dict[str, Any], tmp_path: Path) -> None:
@@ -137,11 +139,12 @@ async def test_leaving_it_ends_every_process_also_stubborn_ones(
     here: dict[str, Any], error: BaseException | None
 ) -> None:
     seen: list[int] = []
+    before = children()
 
     async with engines.serving(engines.vllm_server("small")) as server:
         with contextlib.suppress(KeyboardInterrupt, ValueError):
             async with backend(here, "--behind", server.url, "--family").serve():
-                seen = await family()
+                seen = await family(before)
                 if error is not None:
                     raise error
 
@@ -149,10 +152,15 @@ async def test_leaving_it_ends_every_process_also_stubborn_ones(
     assert alive(seen) == []
 
 
-async def family() -> list[int]:
+def children() -> set[int]:
+    return {one.pid for one in psutil.Process().children(recursive=True)}
+
+
+async def family(before: set[int]) -> list[int]:
+    """The five processes of a server with a family, those of other tests left out."""
     found: list[int] = []
     for _ in range(200):
-        found = [one.pid for one in psutil.Process().children(recursive=True)]
+        found = sorted(children() - before)
         if len(found) >= 5:
             return found
         await asyncio.sleep(0.05)
@@ -178,7 +186,7 @@ def running(here: dict[str, Any], tmp_path: Path) -> Iterator["subprocess.Popen[
                 extra = ["--behind", server.url, "--family"]
                 config = {{"name": "vllm", "python": {here["python"]!r}, "extra_args": extra}}
                 async with Vllm(VllmConfig.model_validate(config), model).serve():
-                    print(json.dumps(await family()), flush=True)
+                    print(json.dumps(await family(set())), flush=True)
                     await asyncio.sleep(600)
 
         asyncio.run(main())
