@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 import hydra
@@ -30,6 +31,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 _failed: list[int] = []
 _side_by_side: list[str] = []
 _MODELS = re.compile(r"model=\[(.*)\]")
+_SUITE = re.compile(r"suite=[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -66,6 +68,21 @@ def _take_models(argv: list[str]) -> list[str]:
     return taken
 
 
+def _take_suite(argv: list[str]) -> list[str]:
+    """The command line with `suite=NAME` of a suite in the current folder's `suites/` as a suite of one's own there."""
+    if any(word.startswith("suite.path=") for word in argv):
+        return argv
+    taken = []
+    for word in argv:
+        name = word.removeprefix("suite=") if _SUITE.fullmatch(word) else ""
+        known = (conf_dir() / "suite" / f"{name}.yaml").is_file()
+        if name and not known and Path("suites", name, "suite.yaml").is_file():
+            taken += ["suite=local", f"suite.path=suites/{name}", f"suite.name={name}"]
+        else:
+            taken.append(word)
+    return taken
+
+
 def main() -> None:
     """Runs a command line and exits: 0 pass · 1 gate failed · 2 your input · 3 backend · 130 Ctrl-C.
 
@@ -73,7 +90,7 @@ def main() -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_defaults()
-    sys.argv[1:] = _take_models(sys.argv[1:])
+    sys.argv[1:] = _take_suite(_take_models(sys.argv[1:]))
     try:
         _compose()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from harness.records.attempt import Protocol
 from harness.records.base import Record
+from harness.records.summary import Ceiling
 
 __all__ = ["BackendFacts", "EnergyFacts", "LagFacts", "MachineFacts", "Manifest", "WeightFacts"]
 
@@ -90,6 +91,8 @@ class Manifest(Record):
     suite: str
     suite_hash: str
     """SHA-256 over the samples in order."""
+    ceiling: Ceiling | None = None
+    """Of a suite from logs."""
     model: str
     protocol: Protocol
     backend: BackendFacts | None = None

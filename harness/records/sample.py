@@ -2,12 +2,12 @@
 
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from harness.errors import DataError
 from harness.records.base import Record
 from harness.records.chat import Message, Tool
-from harness.records.target import Target, ToolTarget
+from harness.records.target import ReplayTarget, Target, ToolTarget
 
 __all__ = ["Sample", "target_of"]
 
@@ -30,6 +30,9 @@ class Sample(Record):
     arrival_s: float | None = None
     """When the logged call came, in seconds on the log's own clock; None where no log is behind the sample."""
     split: Literal["train", "calibration", "test"] = "test"
+    params: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda params: not params)
+    """What a logged call asked for besides, as the OpenAI protocol names it; wins over the model's configuration.
+    Not written where there is none, so that hashes of suites without any stay what they were."""
 
     @property
     def tool_target(self) -> ToolTarget:
@@ -39,6 +42,9 @@ class Sample(Record):
     @property
     def wants_call(self) -> bool | None:
         """Whether a call is wanted; None where the question is not one of calling."""
+        if isinstance(self.target, ReplayTarget):
+            wanted = {"call": True, "words": False}.get(self.target.wants)
+            return wanted if self.tools else None
         return self.target.expect != "no_call" if isinstance(self.target, ToolTarget) else None
 
 

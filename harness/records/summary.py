@@ -11,6 +11,7 @@ from harness.records.score import MissClass
 __all__ = [
     "CachedAnswers",
     "CategorySummary",
+    "Ceiling",
     "CostInterval",
     "DecisionTable",
     "FormatSummary",
@@ -34,6 +35,16 @@ class Interval(Record):
     high: float
     level: float = Field(gt=0, lt=1)
     method: str
+
+
+class Ceiling(Record):
+    """How often the model that a suite was recorded from agrees with itself: more than that no other model can show."""
+
+    rate: float = Field(ge=0, le=1)
+    """Chance that two of its answers to one request are the same action, by the suite's scorer."""
+    interval: Interval
+    n: int = Field(ge=1)
+    """Requests that the log has more than once."""
 
 
 class CostInterval(Record):
@@ -246,6 +257,8 @@ class Summary(Record):
     """Scored attempts below 1 by where they were lost."""
     failures: dict[FailureKind, int]
     """Attempts without a usable reply, by kind, of either boundary."""
+    ceiling: Ceiling | None = None
+    """Of a suite from logs: what the accuracy is to be held against."""
     decisions: DecisionTable | None
     """Call or no call, for tool suites."""
     parts: dict[str, PartSummary] = Field(default_factory=dict)

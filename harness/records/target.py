@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from harness.records.base import Record
+from harness.records.call import ReferenceLabel
 from harness.records.chat import Message, Tool, ToolCall
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "Instruction",
     "InstructionTarget",
     "Language",
+    "ReplayReference",
+    "ReplayTarget",
+    "ReplayText",
     "Target",
     "TaskTarget",
     "TextMatch",
@@ -173,6 +177,49 @@ class TaskTarget(Record):
     """Contexts with continuations: where there are some, the model is asked how likely each is, and writes nothing."""
 
 
+ReplayText = Literal["decision", "normalised", "rouge", "json"]
+
+
+class ReplayReference(Record):
+    """An answer that the log holds for right: calls, or words where there is none."""
+
+    calls: tuple[ToolCall, ...] = ()
+    text: str | None = None
+    """What was said. Beside calls it is kept and never compared."""
+    label: ReferenceLabel = "incumbent"
+    count: int = Field(default=1, ge=1)
+    """How many calls of the log answered so."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.calls and not (self.text or "").strip():
+            raise ValueError("a reference needs calls or a text: a reply that says nothing is never right")
+        return self
+
+
+class ReplayTarget(Record):
+    """A logged call asked again: the answers on record, any of which counts. The tools' schemas decide the types."""
+
+    kind: Literal["replay"] = "replay"
+    references: tuple[ReplayReference, ...] = Field(min_length=1)
+    text: ReplayText = "decision"
+    """When words count as right, where the reference is words. `decision`: any words, as long as nothing is called.
+    `normalised`: equal in normal form. `rouge`: ROUGE-L F1 of `threshold` or more. `json`: an equal JSON value."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """For `rouge`."""
+    free_text: float | None = Field(default=0.7, gt=0, le=1)
+    """Token F1 from which on a free-text argument counts as right; None: only if it is equal in normal form."""
+    tolerance: float = Field(default=1e-6, ge=0)
+    """Of a number in the arguments, relative to the reference's."""
+
+    @property
+    def wants(self) -> Literal["call", "words", "either"]:
+        """What was decided: `either` where the answers on record differ in that."""
+        called = {bool(one.calls) for one in self.references}
+        return "either" if len(called) > 1 else "call" if True in called else "words"
+
+
 Target = Annotated[
-    ToolTarget | InstructionTarget | CodeTarget | TextTarget | AgentTarget | TaskTarget, Field(discriminator="kind")
+    ToolTarget | InstructionTarget | CodeTarget | TextTarget | AgentTarget | TaskTarget | ReplayTarget,
+    Field(discriminator="kind"),
 ]

@@ -10,6 +10,7 @@ from harness.records import (
     CodeTarget,
     InstructionTarget,
     Message,
+    ReplayTarget,
     Sample,
     Target,
     TaskTarget,
@@ -74,10 +75,29 @@ def _target(target: Target, texts: Texts) -> Json:
             return _text(target, texts)
         case AgentTarget():
             return _agent(target, texts)
+        case ReplayTarget():
+            return _replay(target, texts)
         case TaskTarget():
             pairs: list[JsonValue] = [[texts.add(one), texts.add(other)] for one, other in target.pairs]
             asked: Json = {"kind": target.kind, "task": visible(target.task), "data": texts.value(target.data)}
             return asked | {"request": texts.value(target.request), "pairs": pairs}
+
+
+def _replay(target: ReplayTarget, texts: Texts) -> Json:
+    """The answers on record: as wanted calls where there is but one answer and it calls, else as answers."""
+    (first, *others) = target.references
+    if first.calls and not others:
+        values = [{name: (value,) for name, value in call.arguments.items()} for call in first.calls]
+        calls = [AcceptedCall(name=call.name, arguments=one) for call, one in zip(first.calls, values, strict=True)]
+        return {"expect": "calls", "calls": [texts.add(_accepted(one)) for one in calls], "language": "python"}
+    rule = "by whether a tool is called: any words count" if target.text == "decision" else target.text
+    shown = [f"[{', '.join(map(plain, one.calls))}]" if one.calls else one.text for one in target.references]
+    return {
+        "kind": "text",
+        "match": rule if target.wants == "words" else "as calls, or words where words are on record",
+        "accepted": [texts.add(one) for one in shown],
+        "threshold": target.threshold if target.text == "rouge" and target.wants != "call" else None,
+    }
 
 
 def _accepted(call: AcceptedCall) -> str:

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.records import AgentTarget, CodeTarget, InstructionTarget, TaskTarget, TextTarget, ToolTarget
+from harness.records import (
+    AgentTarget,
+    CodeTarget,
+    InstructionTarget,
+    ReplayTarget,
+    Sample,
+    TaskTarget,
+    TextTarget,
+    ToolTarget,
+)
 from harness.records.summary import Summary
 from harness.report.formats import counted
 from harness.report.view import RunView
@@ -69,6 +78,11 @@ _TASKS: Final = Family(
     "Judged by the rules of the program that the task comes from.",
     "no answer, none that can be read, a wrong one",
 )  # fmt: skip
+_STEPS: Final = Family(
+    "steps", "Replayed steps", "step", "as on record", "as on record in {won} of {of}",
+    "A step counts only if the agent does what the log has: the same calls with the same arguments, or words.",
+    "no answer, unreadable, wrong decision, wrong tool, wrong argument, wrong value, other words",
+)  # fmt: skip
 _OTHER: Final = Family(
     "other", "Samples", "attempt", "full marks", "full marks on {won} of {of}",
     "Judged by the scorer of each sample.",
@@ -82,6 +96,7 @@ FAMILIES: Final[dict[type, Family]] = {
     TextTarget: _ANSWERS,
     AgentTarget: _AGENTS,
     TaskTarget: _TASKS,
+    ReplayTarget: _STEPS,
 }
 """By kind of target."""
 
@@ -126,6 +141,11 @@ class Floor:
         return f"a model that {self.name}: {self.share * 100:.0f} %"
 
 
+def _any_words(sample: Sample) -> bool:
+    """Whether, where no call is wanted, anything else is right."""
+    return not isinstance(sample.target, ReplayTarget) or sample.target.text == "decision"
+
+
 def floor_of(run: RunView) -> Floor | None:
     """The accuracy that a model would have on this run's scored samples by never calling a tool, or by guessing.
 
@@ -135,7 +155,7 @@ def floor_of(run: RunView) -> Floor | None:
     asked = [sample for sample in run.samples if sample.id in scored]
     if not asked:
         return None
-    wants = [sample.wants_call for sample in asked]
+    wants = [sample.wants_call if _any_words(sample) else None for sample in asked]
     if None not in wants:
         share = wants.count(False) / len(wants)
         what = f"No better than never calling a tool: {share * 100:.0f} % of these samples want no call."

@@ -115,9 +115,21 @@ def _notes(summaries: Sequence[Summary]) -> list[str]:
         for summary in summaries
         if (why := _why_apart(summary))
     ]
-    return apart + [
+    recorded = [
         f"‡ {summary.model}, {summary.protocol}: {told}" for summary in summaries if (told := answers_text(summary))
     ]
+    return [*apart, *recorded, *dict.fromkeys(told for one in summaries if (told := _ceiling(one)))]
+
+
+def _ceiling(summary: Summary) -> str:
+    """How far the model that a suite was recorded from agrees with itself; empty where that is not known."""
+    found = summary.ceiling
+    if found is None:
+        return ""
+    return (
+        f"Suite {summary.suite}: the log's own model agrees with itself on {_percent(found.rate)} "
+        f"({_interval(found.interval)}) of {found.n:,} repeated requests."
+    )
 
 
 def terminal_table(summaries: Sequence[Summary], title: str | None = None) -> Table:
@@ -170,6 +182,7 @@ def markdown_page(summary: Summary) -> str:
     """One run as a Markdown page: table, parts of the score, categories, misses, warnings."""
     lines = [f"# {summary.suite} · {summary.model} · {summary.protocol}", "", markdown_table([summary])]
     lines += _section("Parts of the score", _parts(summary))
+    lines += _section("Beside the incumbent itself", _relative(summary))
     lines += _section("Several trials of one sample", _trials(summary))
     lines += _section("Lost to format", _format(summary))
     lines += _section("Judged by a model", _judging(summary))
@@ -183,6 +196,17 @@ def markdown_page(summary: Summary) -> str:
     lines += _section("What it cost", _costs(summary))
     lines += _section("Read before believing", [f"- {warning}" for warning in summary.warnings])
     return "\n".join(lines)
+
+
+def _relative(summary: Summary) -> list[str]:
+    """The ceiling, and the accuracy of answers that are not the log's own as a share of it."""
+    if summary.ceiling is None:
+        return []
+    lines = [f"- {_ceiling(summary)}"]
+    if summary.accuracy is not None and summary.ceiling.rate > 0 and summary.recorded is None:
+        share = _percent(summary.accuracy / summary.ceiling.rate)
+        lines.append(f"- The accuracy is {share} of that; both are estimates, on different requests.")
+    return lines
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:

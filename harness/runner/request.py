@@ -88,9 +88,30 @@ class Requests:
             "tool_choice": request.tool_choice,
             "response_format": request.response_format,
         }
+        fields |= _logged(sample, self.model)
         if isinstance(sample.target, TaskTarget):
             fields |= _decided(sample.target, self.model.generation)
         return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items() if value is not None}
+
+
+def _logged(sample: Sample, model: ModelConfig) -> dict[str, object]:
+    """Request fields that a logged call had (`Sample.params`), as far as this protocol can ask for them.
+
+    tool_choice and parallel_tool_calls go with tools that the server is told of (native). response_format goes unless
+    calls are asked for as text: it would forbid their form. The names are those that the server takes.
+    """
+    fields: dict[str, object] = dict(sample.params)
+    if not sample.tools or model.protocol != "native":
+        fields.pop("tool_choice", None)
+        fields.pop("parallel_tool_calls", None)
+    if sample.tools and model.protocol != "native":
+        fields.pop("response_format", None)
+    if "max_tokens" in fields:
+        fields[model.generation.max_tokens_field] = fields.pop("max_tokens")
+    if not model.generation.send_temperature:
+        for name in ("temperature", "top_p"):
+            fields.pop(name, None)
+    return fields
 
 
 def _decided(target: TaskTarget, generation: GenerationConfig) -> dict[str, object]:

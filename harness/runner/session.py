@@ -295,6 +295,7 @@ class Session:
             config_hash=config_hash(self.job),
             suite=self.job.suite,
             suite_hash=self.job.suite_hash,
+            ceiling=self.job.ceiling,
             model=config.model.name,
             protocol=config.model.protocol,
             machine=machine_facts(),

@@ -44,6 +44,7 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         run=manifest.run,
         suite=manifest.suite,
         suite_hash=manifest.suite_hash,
+        ceiling=manifest.ceiling,
         model=manifest.model,
         model_title=title,
         protocol=manifest.protocol,
@@ -106,8 +107,17 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         energy_joules=measured_joules(manifest.energy, manifest.wall_s),
         unfit=unfit(tally, manifest) or agents_unfit(tally.counts, _EVIDENT),
         of_run=manifest.of_run,
-        warnings=manifest.warnings,
+        warnings=(*manifest.warnings, *_overflow(tally)),
     )
+
+
+def _overflow(tally: Tally) -> tuple[str, ...]:
+    """What is to be said where prompts do not fit into the model's context."""
+    n = tally.failures["context_overflow"]
+    if not n:
+        return ()
+    share = n / tally.n_finished
+    return (f"{n:,} of {tally.n_finished:,} calls ({share:.1%}) do not fit into the context: each counts as a miss",)
 
 
 def _system_rate(tally: Tally, wall_s: float | None) -> float | None:

@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 from harness.config import explain_validation
 from harness.errors import ConfigError, DataError
 from harness.records import Sample, TextMatch
+from harness.records.call import SPLITS
 from harness.registry import load_plugin
 from harness.suite.spec import SuiteContext
 
@@ -26,8 +27,9 @@ _OF_ONE = ("human", "human_answer")
 _SHORT = {"prompt", "system", "answer", "answers", *_OF_ALL, *_OF_ONE}
 _LOGGED = "incumbent"
 """What the log's own model answered: for `model=incumbent`, and no part of the question."""
-OPTIONS = ("file", "system", "tools", *_OF_ALL)
+OPTIONS = ("file", "system", "tools", "split", "params", *_OF_ALL)
 _FILE = "samples.jsonl"
+_ALL = "all"
 
 
 class Jsonl:
@@ -35,9 +37,10 @@ class Jsonl:
 
     A line is a whole `Sample`, or its short form: `prompt` (or `messages`), `answer` (or `answers`, any of which
     counts), and optionally `id` (else the line's number), `system`, `category`, `session`, `tools`, and a `target`
-    where an answer's text is not enough. `options` in suite.yaml give `system`, `tools` and how answers are matched
-    (`match`, `tolerance`, `schema`, …) for all lines; a line's own wins. `human` and `human_answer` are a line's
-    alone.
+    where an answer's text is not enough. `options.split` takes the samples of one split alone, `options.params` those
+    request fields of logged calls that are to be sent. `options` in suite.yaml give `system`, `tools` and how answers
+    are matched (`match`, `tolerance`, `schema`, …) for all lines; a line's own wins. `human` and `human_answer` are a
+    line's alone.
     """
 
     name = "jsonl"
@@ -50,6 +53,9 @@ class Jsonl:
         _check_options(options, scorer)
         self._file, self._scorer, self._options = file, scorer, options
         self._categories = tuple(categories)
+        split = options.get("split")
+        if split not in (None, _ALL, *SPLITS):
+            raise ConfigError(f"suite.options.split={split}, allowed: {', '.join(SPLITS)}, or {_ALL}")
         match = options.get("match")
         if match is not None and match not in get_args(TextMatch):
             raise ConfigError(f"suite options: match={match!r}, allowed: {', '.join(get_args(TextMatch))}")
@@ -76,8 +82,21 @@ class Jsonl:
             if sample.id in seen:
                 raise DataError(f"{self._file.name} lines {seen[sample.id]} and {number} have one id: {sample.id}")
             seen[sample.id] = number
-            if not self._categories or sample.category in self._categories:
-                yield sample
+            if self._is_chosen(sample):
+                yield self._with_params(sample)
+
+    def _is_chosen(self, sample: Sample) -> bool:
+        split = self._options.get("split")
+        return (not self._categories or sample.category in self._categories) and split in (None, _ALL, sample.split)
+
+    def _with_params(self, sample: Sample) -> Sample:
+        """The sample with only those of its logged request fields that `options` name, where they name any."""
+        sent = self._options.get("params")
+        if not isinstance(sent, list) or not sample.params:
+            return sample
+        return sample.model_copy(
+            update={"params": {name: sample.params[name] for name in sent if name in sample.params}}
+        )
 
     def _sample(self, line: bytes, number: int) -> Sample:
         where = f"{self._file.name} line {number}"

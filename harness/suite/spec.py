@@ -15,6 +15,7 @@ from harness.paths import suites_dir
 from harness.protocols import SuiteLoader
 from harness.records import Record, Sample
 from harness.records.asset import AssetSpec, PathAsset
+from harness.records.summary import Ceiling
 from harness.registry import load_plugin
 from harness.suite.sampling import stratified
 
@@ -43,6 +44,10 @@ class SuiteSpec(Record):
     """Samples whose data is known to be wrong, with what is wrong: `do=validate` tells of them and does not fail."""
     data: AssetSpec | None = None
     """None for a suite whose samples come from elsewhere (a package's task)."""
+    ceiling: Ceiling | None = None
+    """Of a suite from logs; None where no request occurs twice in them."""
+    built: dict[str, JsonValue] = Field(default_factory=dict)
+    """What `do=build` made it from: the curated folder, its hashes, every setting, and the hashes of its own files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class ChatRequest:
 
     messages: list[dict[str, JsonValue]]
     tools: list[dict[str, JsonValue]] | None = None
-    tool_choice: str | None = None
+    tool_choice: JsonValue = None
     response_format: dict[str, JsonValue] | None = None
 
 
@@ -39,13 +39,15 @@ def encode(sample: Sample, protocol: Protocol, options: PromptOptions) -> ChatRe
 
     native: the tools go to the server, which tells the model in its own way; the messages stay as they are.
     prompted: the tools stand in the system message, after the sample's own; calls and results of earlier turns become
-      text in the form that is asked for. A sample without tools keeps its messages.
+      text in the form that is asked for, of a sample without tools too, since a template may have no place for them.
     constrained: the messages of `prompted`, and the schema of the answer as `response_format`: of a call where tools
       are offered, of the JSON that a text target with match `json` wants. Other answers have no grammar.
     """
     if not sample.tools:
         schema = answer_format(sample) if protocol == "constrained" else None
-        return ChatRequest(messages=_native_messages(sample.messages), response_format=schema)
+        acted = any(message.role == "tool" or message.tool_calls for message in sample.messages)
+        shown = _prompted_messages if acted and protocol != "native" else _plain_messages
+        return ChatRequest(messages=shown(sample, options), response_format=schema)
     if protocol == "native":
         tools = [_function(tool) for tool in sample.tools]
         return ChatRequest(messages=_native_messages(sample.messages), tools=tools, tool_choice="auto")
@@ -115,14 +117,18 @@ def _native_call(call: ToolCall, identity: str) -> dict[str, JsonValue]:
     return {"id": identity, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
+def _plain_messages(sample: Sample, _: PromptOptions) -> list[dict[str, JsonValue]]:
+    return _native_messages(sample.messages)
+
+
 def _prompted_messages(sample: Sample, options: PromptOptions) -> list[dict[str, JsonValue]]:
-    rest = list(sample.messages)
-    told = instructions(sample.tools, options)
+    rest = _with_names(sample.messages)
+    told = instructions(sample.tools, options) if sample.tools else ""
     if rest and rest[0].role == "system":
         own = (rest.pop(0).content or "").strip()
-        told = f"{own}\n\n{told}" if own else told
+        told = f"{own}\n\n{told}".strip() if own else told
     decline = decline_name(sample.tools)
-    shown: list[dict[str, JsonValue]] = [{"role": "system", "content": told}]
+    shown: list[dict[str, JsonValue]] = [{"role": "system", "content": told}] if told else []
     previous = ""
     for message in rest:
         if message.role == "tool" and previous == "tool":  # results of parallel calls are one turn: roles alternate
@@ -133,6 +139,17 @@ def _prompted_messages(sample: Sample, options: PromptOptions) -> list[dict[str,
             shown.append({"role": message.role, "content": _said(message, decline)})
         previous = message.role
     return shown
+
+
+def _with_names(messages: Sequence[Message]) -> list[Message]:
+    """The messages, each result with the name of the tool where only the id of its call tells it."""
+    names: dict[str, str] = {}
+    told = []
+    for message in messages:
+        names |= {call.id: call.name for call in message.tool_calls if call.id is not None}
+        name = names.get(message.tool_call_id or "") if message.role == "tool" and message.name is None else None
+        told.append(message if name is None else message.model_copy(update={"name": name}))
+    return told
 
 
 def _said(message: Message, decline: str) -> str:

@@ -72,7 +72,10 @@ def make_job(config: RunConfig, on_progress: OnProgress, backend: Backend | None
     config = config.model_copy(update={"suite": config.suite.model_copy(update={"options": suite.options})})
     if ready := getattr(scorer, "ready", None):
         asyncio.run(ready(suite.samples))
-    return Job(config, suite.spec.name, suite.hash, suite.samples, backend, backend.prepare(), scorer, suite.data)
+    weights, ceiling = backend.prepare(), suite.spec.ceiling
+    return Job(
+        config, suite.spec.name, suite.hash, suite.samples, backend, weights, scorer, suite.data, ceiling=ceiling
+    )
 
 
 def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:

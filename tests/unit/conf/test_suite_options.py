@@ -18,7 +18,14 @@ from harness.suite.spec import load_suite
 
 ROOT = Path(__file__).parents[3]
 SUITES = sorted(path.stem for path in (ROOT / "conf" / "suite").glob("*.yaml"))
-PAGES = {"agentdojo": "agentdojo", "code": "mbpp", "inspect": "inspect", "lm_eval": "lm_eval", "suites": "local"}
+PAGES = {
+    "agentdojo": "agentdojo",
+    "code": "mbpp",
+    "inspect": "inspect",
+    "lm_eval": "lm_eval",
+    "replay": "local",
+    "suites": "local",
+}
 """The suite that a page of docs/ is about, where a line does not name one."""
 TYPED = re.compile(r"\+?suite\.options\.[A-Za-z_.]*[A-Za-z_](?:=(?:\[[^]\s]*\]|[^\s`'\"),;\]|]+))?")
 

@@ -219,3 +219,27 @@ def test_the_calls_of_a_history_decode_to_themselves() -> None:
     said = str(sent("prompted", USER, TWO).messages[-1]["content"])
 
     assert decode(Reply(content=said), "prompted", (ROOM,)).calls == TWO.tool_calls
+
+
+def test_a_history_with_calls_is_told_as_text_where_the_step_has_no_tools() -> None:
+    call = ToolCall(name="book_room", arguments={"nights": 2}, id="c1")
+    messages = (
+        USER,
+        Message(role="assistant", tool_calls=(call,)),
+        Message(role="tool", content="ok", tool_call_id="c1"),
+    )
+
+    request = encode(sample(*messages, tools=()), "prompted", PromptOptions())
+
+    assert [one["role"] for one in request.messages] == ["user", "assistant", "user"]
+    assert request.messages[1]["content"] == '{"name": "book_room", "arguments": {"nights": 2}}'
+    assert request.messages[2]["content"] == "Result of book_room: ok"
+
+
+def test_a_result_is_told_with_the_name_of_the_call_whose_id_it_has() -> None:
+    calls = (ToolCall(name="a", arguments={}, id="1"), ToolCall(name="b", arguments={}, id="2"))
+    results = [Message(role="tool", content=one, tool_call_id=one) for one in ("2", "1")]
+
+    request = sent("prompted", USER, Message(role="assistant", tool_calls=calls), *results)
+
+    assert request.messages[-1]["content"] == "Result of b: 2\nResult of a: 1"

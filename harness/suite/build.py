@@ -1,0 +1,296 @@
+"""From curated calls to a suite that asks them again: which calls, what counts as right, and how sure that is."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import orjson
+import yaml
+from pydantic import JsonValue
+
+from harness.backends.incumbent import FILE as INCUMBENT_FILE
+from harness.config.building import BuildOptions
+from harness.errors import ConfigError, DataError
+from harness.records import ReplayReference, ReplayTarget, Sample
+from harness.records.call import Call, Split
+from harness.records.curated import CuratedManifest
+from harness.records.logs import Payload, canonical
+from harness.records.summary import Ceiling
+from harness.scorers.replay import judge_step
+from harness.stats.proportion import mean_interval
+from harness.store.calls import CURATED_MANIFEST, read_calls, read_curated, sha256_of
+from harness.suite.build_pick import Candidate, Stratum, needed_pairs, pick
+from harness.suite.build_sample import Unfit, incumbent_line, sample_of
+from harness.suite.build_sheet import Facts, data_sheet
+from harness.suite.spec import SuiteSpec
+from harness.toolcalling.decode import Decoded
+
+__all__ = ["Built", "build"]
+
+SAMPLES: Final = "samples.jsonl"
+_ASSIGNMENTS: Final = "assignments.parquet"
+_NO_CLUSTER: Final = "unassigned"
+_DELIVERY: Final = frozenset(
+    {
+        "extra_headers", "metadata", "model", "prompt_cache_key", "request_timeout", "safety_identifier", "seed",
+        "service_tier", "store", "stream", "stream_options", "timeout", "user",
+    }
+)  # fmt: skip
+"""Parameters that change how an answer is delivered, billed or drawn, not what is asked: as curating has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was made."""
+
+    folder: Path
+    spec: SuiteSpec
+    strata: list[Stratum]
+    needed: int
+    """Samples of each cluster that the power calculation asks for."""
+    facts: Facts
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What the first reading finds."""
+
+    facts: Facts = field(default_factory=Facts)
+    candidates: dict[bytes, Candidate] = field(default_factory=dict)
+    """By split and request: a request that the log has twice in a split is one sample."""
+    agreements: dict[bytes, tuple[float, str]] = field(default_factory=dict)
+    """Of each repeated request: how often its answers agree, and its session."""
+
+
+def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> Built:
+    """Makes the suite's folder and says what is in it. Two readings; what stays in memory are ids and counts.
+
+    Raises ConfigError where a suite of that name is there already, DataError for no curated calls, damaged ones, or
+    none that can be asked again.
+    """
+    source, folder = Path(options.calls).expanduser(), Path(options.out).expanduser() / options.name
+    if folder.exists() and not options.replace:
+        raise ConfigError(f"{folder} is there already; choose another build.name, or add build.replace=true")
+    if folder.exists() and not (folder / SAMPLES).is_file():
+        raise ConfigError(f"{folder} is not a suite that do=build made, and is left alone; choose another build.name")
+    manifest = read_curated(source)
+    clusters = _clusters(options.clusters)
+    survey = _survey(source, options, clusters, on_call)
+    if not survey.candidates:
+        why = ", ".join(f"{reason}: {count}" for reason, count in survey.facts.unfit.most_common(3)) or "no calls there"
+        raise DataError(f"no call of {source} in the splits {', '.join(options.splits)} can be asked again ({why})")
+    needed = needed_pairs(options.margin, options.alpha, options.power, options.discordant)
+    strata = pick(list(survey.candidates.values()), options.per_cluster or needed, options.per_session, options.seed)
+    strata.sort(key=lambda one: options.splits.index(one.split))
+    ceiling = _ceiling(survey)
+    return _write(_Plan(options, source, folder, manifest, strata, needed, ceiling), survey.facts, clusters, on_call)
+
+
+def _clusters(path: str | None) -> dict[str, str] | None:
+    """Cluster of each call by its id. Raises ConfigError where the file is none of assignments."""
+    if path is None:
+        return None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = Path(path).expanduser()
+    file = file / _ASSIGNMENTS if file.is_dir() else file
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        said = str(error).splitlines()[0][:160]
+        raise ConfigError(f"build.clusters={path}: {file.name} cannot be read ({said})") from None
+    call = next((name for name in ("call", "call_id", "id") if name in table.column_names), None)
+    cluster = next((name for name in ("cluster", "cluster_id") if name in table.column_names), None)
+    if call is None or cluster is None:
+        seen = ", ".join(table.column_names)
+        raise ConfigError(f"build.clusters={path} has the columns {seen}; needed: call (or call_id), cluster")
+    pairs = zip(table[call].to_pylist(), table[cluster].to_pylist(), strict=True)
+    return {str(one): str(other) for one, other in pairs if one is not None and other is not None}
+
+
+def _cluster_of(call: Call, clusters: dict[str, str] | None) -> str:
+    if clusters is not None:
+        return clusters.get(call.id, _NO_CLUSTER)
+    return f"{call.agent or 'no agent'}, {call.family}"
+
+
+def _survey(
+    source: Path, options: BuildOptions, clusters: dict[str, str] | None, on_call: Callable[[], None]
+) -> _Survey:
+    found = _Survey()
+    for call in read_calls(source):
+        on_call()
+        found.facts.read += 1
+        if call.split not in options.splits and call.also == () and call.reference.count < 2:
+            found.facts.elsewhere += 1
+            continue
+        try:
+            sample = sample_of(call, _cluster_of(call, clusters), options)
+        except Unfit as reason:
+            found.facts.elsewhere += call.split not in options.splits
+            found.facts.unfit[str(reason)] += call.split in options.splits
+            continue
+        _compare(found, call, sample)
+        if call.split not in options.splits:
+            found.facts.elsewhere += 1
+            continue
+        _add(found, call, sample)
+    return found
+
+
+def _request(call: Call) -> bytes:
+    """Equal for calls that ask one model the same: ids of tool calls count by their order, delivery not at all."""
+    order: dict[str, int] = {}
+    messages = [_nameless(message, order) for message in call.messages]
+    kept = {name: value for name, value in call.params.items() if name not in _DELIVERY and value is not None}
+    return blake2b(canonical([messages, call.tools, kept, call.model]), digest_size=16).digest()
+
+
+def _nameless(message: Payload, order: dict[str, int]) -> Payload:
+    def place(identity: object) -> int | None:
+        return None if identity is None else order.setdefault(str(identity), len(order))
+
+    plain = {**message}
+    if message.get("tool_calls"):
+        plain["tool_calls"] = [{**one, "id": place(one.get("id"))} for one in message["tool_calls"]]
+    if "tool_call_id" in message:
+        plain["tool_call_id"] = place(message["tool_call_id"])
+    return plain
+
+
+def _add(found: _Survey, call: Call, sample: Sample) -> None:
+    key = call.split.encode() + _request(call)
+    known = found.candidates.get(key)
+    if known is not None:
+        found.facts.repeated += 1
+    first = known or Candidate(call.id, sample.category, call.split, call.session, 0)
+    weight = first.weight + max(1, call.weight)
+    found.candidates[key] = Candidate(first.id, first.cluster, first.split, first.session, weight)
+
+
+def _compare(found: _Survey, call: Call, sample: Sample) -> None:
+    """Adds how often the answers to one request agree, where there are several."""
+    target = sample.target
+    assert isinstance(target, ReplayTarget)
+    answers = target.references
+    n = sum(one.count for one in answers)
+    key = _request(call)
+    if n < 2 or key in found.agreements:
+        return
+    same = sum(one.count * (one.count - 1) for one in answers)
+    for one in answers:
+        for other in answers:
+            if one is not other:
+                same += one.count * other.count * _agrees(one, other, target, sample)
+    found.agreements[key] = (same / (n * (n - 1)), call.session or call.id)
+
+
+def _agrees(one: ReplayReference, other: ReplayReference, target: ReplayTarget, sample: Sample) -> int:
+    alone = target.model_copy(update={"references": (other,)})
+    return int(judge_step(Decoded(one.calls, None, one.text), alone, sample.tools, cut=False).value == 1.0)
+
+
+def _ceiling(survey: _Survey) -> Ceiling | None:
+    found = list(survey.agreements.values())
+    values = [min(1.0, value) for value, _ in found]
+    interval = mean_interval(values, [session for _, session in found])
+    if interval is None:
+        return None
+    return Ceiling(rate=sum(values) / len(values), interval=interval, n=len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    options: BuildOptions
+    source: Path
+    folder: Path
+    manifest: CuratedManifest
+    strata: list[Stratum]
+    needed: int
+    ceiling: Ceiling | None
+
+
+def _write(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: Callable[[], None]) -> Built:
+    """Writes into a folder beside the suite's, which takes its name when all is there."""
+    making = plan.folder.with_name(f".{plan.folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        making.mkdir(mode=0o700, parents=True)
+        hashes = _rows(plan, facts, clusters, making, on_call)
+        spec = _spec(plan, hashes)
+        text = yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
+        _put(
+            making / "suite.yaml",
+            f"# Made by do=build. Do not edit: build.replace=true makes it anew.\n{text}".encode(),
+        )
+        sheet = data_sheet(spec, plan.manifest, plan.options, plan.strata, facts)
+        _put(making / "datasheet.md", sheet.encode())
+        _put(making / ".gitignore", b"# Made from your logs: not for a repository unless you decide so.\n*\n")
+        if plan.folder.exists():
+            shutil.rmtree(plan.folder)
+        making.rename(plan.folder)
+    except OSError as error:
+        raise DataError(f"{plan.folder} cannot be written: {error.strerror}; choose another build.out") from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Built(plan.folder, spec, plan.strata, plan.needed, facts)
+
+
+def _put(path: Path, data: bytes) -> None:
+    with _opened(path) as file:
+        file.write(data)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A new file that nobody else may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _rows(
+    plan: _Plan, facts: Facts, clusters: dict[str, str] | None, folder: Path, on_call: Callable[[], None]
+) -> dict[str, JsonValue]:
+    """Writes the samples and the incumbent's answers; their hashes."""
+    with _opened(folder / SAMPLES) as samples, _opened(folder / INCUMBENT_FILE) as answers:
+        for call, sample in _chosen(plan, clusters, on_call):
+            samples.write(sample.model_dump_json().encode() + b"\n")
+            answers.write(orjson.dumps(incumbent_line(call)) + b"\n")
+            facts.see(call, sample)
+    return {name: sha256_of(folder / name) for name in (SAMPLES, INCUMBENT_FILE)}
+
+
+def _chosen(plan: _Plan, clusters: dict[str, str] | None, on_call: Callable[[], None]) -> Iterator[tuple[Call, Sample]]:
+    weights = {one: weight for stratum in plan.strata for one, weight in stratum.taken.items()}
+    for call in read_calls(plan.source):
+        on_call()
+        weight = weights.pop(call.id, None)
+        if weight is not None:
+            sample = sample_of(call, _cluster_of(call, clusters), plan.options)
+            yield call, sample.model_copy(update={"weight": weight})
+
+
+def _spec(plan: _Plan, hashes: dict[str, JsonValue]) -> SuiteSpec:
+    options, n = plan.options, sum(len(one.taken) for one in plan.strata)
+    first: Split = options.splits[0]
+    return SuiteSpec(
+        name=options.name,
+        title=f"Replay of {plan.manifest.name}",
+        description=f"{n:,} logged calls of {plan.manifest.name}, each asked again with its recorded history.",
+        licence="as the logs that it is made of; not for publication unless their owner says so",
+        loader="jsonl",
+        scorer="replay",
+        options={"split": first},
+        ceiling=plan.ceiling,
+        built={
+            "calls": plan.manifest.name,
+            "calls_manifest": sha256((plan.source / CURATED_MANIFEST).read_bytes()).hexdigest(),
+            "records_hash": plan.manifest.records_hash,
+            "needed_per_cluster": plan.needed,
+            "settings": options.model_dump(mode="json", exclude={"calls", "out", "clusters", "replace"}),
+            **hashes,
+        },
+    )

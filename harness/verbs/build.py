@@ -1,0 +1,62 @@
+"""`do=build`: curated calls made into a suite that asks them again."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.config import BuildConfig
+from harness.suite.build import Built, build
+
+__all__ = ["main"]
+
+_SHOWN = 30
+
+
+def main(configs: Sequence[BuildConfig]) -> None:
+    """Builds and prints. Raises ConfigError or DataError where it cannot."""
+    (config,) = configs
+    built = build(config.build)
+    console = Console()
+    console.print(_table(built))
+    facts = built.facts
+    for reason, count in facts.unfit.most_common():
+        console.print(f"left out: {count:,} calls, {reason}", highlight=False, soft_wrap=True)
+    small = sum(len(one.taken) < built.needed for one in built.strata)
+    if small:
+        said = f"{small} of {len(built.strata)} clusters have fewer than the {built.needed:,} samples"
+        console.print(f"{said} that a verdict in each alone needs (margin {config.build.margin:g})", highlight=False)
+    console.print(_ceiling(built), highlight=False, soft_wrap=True)
+    aside = Console(stderr=True)
+    n = sum(len(one.taken) for one in built.strata)
+    aside.print(f"suite        {built.folder} ({n:,} samples)", highlight=False, soft_wrap=True)
+    where = f"suite={built.spec.name}" if config.build.out == "suites" else f"suite=local suite.path={built.folder}"
+    aside.print(f"next         python -m harness do=validate {where}", highlight=False, soft_wrap=True)
+    aside.print(f"             python -m harness {where} model=incumbent", highlight=False, soft_wrap=True)
+
+
+def _ceiling(built: Built) -> str:
+    found = built.spec.ceiling
+    if found is None:
+        return "the log has no request twice: how far its model agrees with itself is not known"
+    low, high = found.interval.low, found.interval.high
+    return (
+        f"the log's model agrees with itself on {found.rate:.1%} of {found.n:,} repeated requests "
+        f"({found.interval.level:.0%} interval {low:.1%} to {high:.1%})"
+    )
+
+
+def _table(built: Built) -> Table:
+    table = Table(title=f"{built.spec.name}: {built.spec.description}")
+    table.add_column("cluster")
+    table.add_column("split")
+    for name in ("logged calls", "can be asked", "taken"):
+        table.add_column(name, justify="right")
+    for one in built.strata[:_SHOWN]:
+        table.add_row(one.cluster, one.split, f"{one.traffic:,}", f"{one.usable:,}", f"{len(one.taken):,}")
+    if len(built.strata) > _SHOWN:
+        rest = built.strata[_SHOWN:]
+        sums = (sum(getattr(one, name) for one in rest) for name in ("traffic", "usable"))
+        taken = sum(len(one.taken) for one in rest)
+        table.add_row(f"{len(rest)} more", "", *(f"{number:,}" for number in (*sums, taken)))
+    return table
