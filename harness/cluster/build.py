@@ -1,0 +1,316 @@
+"""Calls to nodes to tasks: the pure middle of `do=cluster`."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from harness import __version__
+from harness.cluster.algorithms import Choice, resampled
+from harness.cluster.features import MOST_TEXT, Features, Seen, masked
+from harness.cluster.figures import costs_of, growth_of, map_of, weeks_of
+from harness.cluster.folder import Kept
+from harness.cluster.known import known_node, node_names
+from harness.cluster.labels import actions_of, family_of, name_of, words_of
+from harness.cluster.nodes import Node, find_nodes, parts_of, template_text, unit_hashes
+from harness.cluster.tasks import Naming, Tasks, known_cluster, merge, split, tasks_of
+from harness.cluster.vectors import Embedding, rows_of
+from harness.config.cluster import ClusterOptions
+from harness.errors import ConfigError
+from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint, Stability
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+__all__ = ["Built", "build"]
+
+_ON_MAP: Final = 1_500
+_STABILITY_ON: Final = 3_000
+_SHARE: Final = 0.8
+_MEDOIDS: Final = 3
+_EXAMPLE: Final = 240
+_TIP: Final = 160
+
+
+@dataclass(slots=True)
+class Built:
+    """What came out: `kept` with the book in it, and a sample of calls on a map."""
+
+    kept: Kept
+    book: ClusterBook
+    points: list[MapPoint]
+
+
+@dataclass(slots=True)
+class _Work:
+    features: Features
+    options: ClusterOptions
+    choice: Choice
+    kept: Kept
+    naming: Naming
+    embedding: Embedding
+    nodes: list[AgentNode] = field(default_factory=list)
+    members: dict[str, list[int]] = field(default_factory=dict)
+    """Rows of each cluster."""
+    medoids: dict[str, list[int]] = field(default_factory=dict)
+    node_of: dict[str, str] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
+    """What varies, by row, where the template was taken off it."""
+    drawn: list[tuple[int, str, "Matrix", int]] = field(default_factory=list)
+    """Of the map: row, cluster, vector, node."""
+    stability: list[tuple[int, list[float]]] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+    assigned: int = 0
+
+    def text(self, row: int) -> str:
+        return self.texts.get(row) or self.features.texts[self.features.calls[row].text][:MOST_TEXT]
+
+
+def build(features: Features, options: ClusterOptions, embedding: Embedding, kept: Kept) -> Built:
+    """The clusters of the calls, going on from `kept`, which is changed.
+
+    Raises ConfigError where edits name no cluster, or another embedding made what is there.
+    """
+    if kept.book and kept.book.embedding != embedding.name:
+        raise ConfigError(
+            f"the clusters that are there were made with {kept.book.embedding}, and this is {embedding.name}: their "
+            "vectors do not compare; take the same cluster.embedding, another cluster.name, or cluster.fresh=true"
+        )
+    merge(kept, options.merge)
+    choice = Choice(options.algorithm, options.k, options.min_size, options.sample, options.seed)
+    work = _Work(features, options, choice, kept, Naming.after(kept), embedding)
+    wanted = {name: known_cluster(kept, name) for name in options.split}
+    for node_id, node in _named_nodes(work):
+        _cluster_node(work, node_id, node, [name for name, owner in wanted.items() if owner == node_id])
+    absent = set(wanted.values()) - {node.id for node in work.nodes}
+    if absent:
+        raise ConfigError(
+            f"cluster.split: no call of node {min(absent)} is in {options.calls}, so there is nothing to part"
+        )
+    book = _book(work)
+    kept.book = book
+    return Built(kept, book, _points(work))
+
+
+def _named_nodes(work: _Work) -> list[tuple[str, Node]]:
+    """Nodes with their ids: those of earlier runs where they are known again."""
+    found: dict[str, Node] = {}
+    for node in find_nodes(work.features):
+        ids = [work.features.calls[row].id for row in node.rows]
+        name = known_node(node, ids, work.kept) or work.naming.new("n")
+        if name in found:
+            other = found[name]
+            other.rows = sorted(other.rows + node.rows)
+            other.prompts = list(dict.fromkeys(other.prompts + node.prompts))
+        else:
+            found[name] = node
+    return list(found.items())
+
+
+def _cluster_node(work: _Work, node_id: str, node: Node, to_split: list[str]) -> None:
+    calls = [work.features.calls[row] for row in node.rows]
+    ids = [call.id for call in calls]
+    rows = _rows(work, node, calls)
+    tasks = tasks_of(node_id, ids, rows, work.kept, work.choice, work.naming)
+    for name in to_split:
+        split(work.kept, name, tasks, ids, work.naming, work.options.seed)
+    work.assigned += tasks.assigned
+    work.sizes[node_id] = len(node.rows)
+    work.nodes.append(
+        AgentNode(
+            id=node_id,
+            name="",
+            template=template_text(node),
+            units=unit_hashes(node.units),
+            tools=node.tools,
+            form=node.form,
+            system=node.system,
+            slot=node.slot,
+            calls=sum(call.weight for call in calls),
+            prompts=len(node.prompts),
+            template_entropy_bits=node.entropy_bits,
+        )
+    )
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, owner in enumerate(tasks.owners):
+        places[owner].append(place)
+    for owner, members in places.items():
+        work.node_of[owner] = node_id
+        work.members[owner] = [node.rows[place] for place in members]
+        work.medoids[owner] = [node.rows[place] for place in _middle_ones(tasks.rows, members)]
+    _draw(work, tasks, node)
+    _stability(work, tasks, places)
+
+
+def _rows(work: _Work, node: Node, calls: list[Seen]) -> "Matrix":
+    """The node's rows. A template in the first user message is taken off the text that varies."""
+    texts: dict[str, int] = {}
+    seen = [0] * len(calls)
+    for place, (row, call) in enumerate(zip(node.rows, calls, strict=True)):
+        text = work.features.texts[call.text]
+        if not call.system and node.units:
+            left = "\n".join(part for part in parts_of(text) if masked(part) not in node.units)
+            text = work.texts[row] = (left or text)[:MOST_TEXT]
+        seen[place] = texts.setdefault(text[:MOST_TEXT], len(texts))
+    return rows_of(calls, work.embedding.embed(list(texts)), seen)
+
+
+def _middle_ones(rows: "Matrix", members: list[int]) -> list[int]:
+    """The three calls nearest to the middle, of different vectors where there are such."""
+    part = members[:: max(1, len(members) // 5_000)]
+    own = rows[part]
+    order = np.argsort(-(own @ own.mean(axis=0)), kind="stable").tolist()
+    chosen: list[int] = []
+    for place in order:
+        if all(float(np.abs(own[place] - own[other]).max()) > 1e-4 for other in chosen):
+            chosen.append(place)
+        if len(chosen) == _MEDOIDS:
+            break
+    return [part[place] for place in chosen]
+
+
+def _draw(work: _Work, tasks: Tasks, node: Node) -> None:
+    """Takes the node's share of the calls that are shown on the map."""
+    share = round(_ON_MAP * len(node.rows) / max(1, len(work.features.calls)))
+    count = min(len(node.rows), max(10, share))
+    chosen = np.random.default_rng(work.options.seed).choice(len(node.rows), count, replace=False)
+    number = len(work.nodes) - 1
+    work.drawn += [
+        (node.rows[place], tasks.owners[place], tasks.rows[place].copy(), number) for place in sorted(chosen.tolist())
+    ]
+
+
+def _stability(work: _Work, tasks: Tasks, places: dict[str, list[int]]) -> None:
+    """Groups parts of the node anew, where there is more than one task to be told apart."""
+    tasks_here = [name for name in places if not name.endswith(".noise")]
+    if not work.options.stability or len(tasks_here) < 2:
+        return
+    part = np.arange(len(tasks.rows))
+    if len(part) > _STABILITY_ON:
+        part = np.random.default_rng(work.options.seed).choice(len(part), _STABILITY_ON, replace=False)
+    numbers = {name: number for number, name in enumerate(tasks_here)}
+    labels = np.array([numbers.get(tasks.owners[place], -1) for place in part.tolist()], dtype=np.int64)
+    found = resampled(tasks.rows[part], labels, work.choice, work.options.stability, _SHARE)
+    work.stability.append((len(tasks.rows), found))
+
+
+def _name_nodes(work: _Work) -> None:
+    """Names by what sets the templates apart; a node that was there keeps its name."""
+    old = {node.id: node.name for node in work.kept.book.nodes} if work.kept.book else {}
+    names = node_names(work.nodes)
+    work.nodes = [
+        node.model_copy(update={"name": old.get(node.id, name)}) for node, name in zip(work.nodes, names, strict=True)
+    ]
+
+
+def _book(work: _Work) -> ClusterBook:
+    _name_nodes(work)
+    calls = work.features.calls
+    total = sum(call.weight for call in calls)
+    clusters = _clusters(work, total)
+    noise = sum(one.calls for one in clusters if one.noise)
+    return ClusterBook(
+        name=work.options.name or "",
+        source=work.options.calls,
+        algorithm=work.options.algorithm,
+        embedding=work.embedding.name,
+        seed=work.options.seed,
+        nodes=(*work.nodes, *_absent_nodes(work)),
+        clusters=(*clusters, *_absent_clusters(work)),
+        calls=total,
+        rows=len(calls),
+        assigned=work.assigned,
+        coverage=(total - noise) / total if total else None,
+        stability=_stability_of(work),
+        notes=_notes(work),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        harness=__version__,
+    )
+
+
+def _clusters(work: _Work, total: int) -> list[Cluster]:
+    order = sorted(work.members, key=lambda name: (name.endswith(".noise"), -len(work.members[name]), name))
+    words = words_of([[work.text(row) for row in work.members[name]] for name in order])
+    forms = {node.id: node for node in work.nodes}
+    found = []
+    for name, best in zip(order, words, strict=True):
+        rows = work.members[name]
+        calls = [work.features.calls[row] for row in rows]
+        node = forms[work.node_of[name]]
+        actions = actions_of(calls)
+        count = sum(call.weight for call in calls)
+        weeks = weeks_of(calls)
+        noise = name.endswith(".noise")
+        radii = [radius for owner, radius in zip(work.kept.owners, work.kept.radii, strict=True) if owner == name]
+        found.append(
+            Cluster(
+                id=name,
+                node=node.id,
+                name="no task" if noise else name_of(best, actions),
+                noise=noise,
+                words=best,
+                actions=actions,
+                family="other" if noise else family_of(calls, node.template, node.form),
+                medoids=tuple(work.features.calls[row].id for row in work.medoids[name]),
+                examples=tuple(work.text(row)[:_EXAMPLE] for row in work.medoids[name]),
+                calls=count,
+                rows=len(rows),
+                share=count / total,
+                radius=max(-1.0, min(1.0, min(radii, default=1.0))),
+                costs=costs_of(calls),
+                weeks=weeks,
+                growth_per_week=growth_of(weeks),
+            )
+        )
+    return found
+
+
+def _absent_nodes(work: _Work) -> list[AgentNode]:
+    here = {node.id for node in work.nodes}
+    old = work.kept.book.nodes if work.kept.book else ()
+    return [node.model_copy(update={"calls": 0}) for node in old if node.id not in here]
+
+
+def _absent_clusters(work: _Work) -> list[Cluster]:
+    """Clusters of earlier runs that have no calls here; they keep id, name and middle."""
+    old = work.kept.book.clusters if work.kept.book else ()
+    nothing = costs_of([])
+    gone = {"calls": 0, "rows": 0, "share": 0.0, "costs": nothing, "weeks": (), "growth_per_week": None}
+    return [one.model_copy(update=gone) for one in old if one.id not in work.members and not one.noise]
+
+
+def _stability_of(work: _Work) -> Stability:
+    """Means over the nodes, weighed by their calls."""
+    sizes = sum(size for size, _ in work.stability)
+    if not sizes:
+        return Stability(ari=None, lowest=None, resamples=work.options.stability, share=_SHARE, calls=0)
+    mean = sum(size * float(np.mean(found)) for size, found in work.stability) / sizes
+    lowest = min(min(found) for _, found in work.stability)
+    return Stability(ari=mean, lowest=lowest, resamples=work.options.stability, share=_SHARE, calls=sizes)
+
+
+def _notes(work: _Work) -> tuple[str, ...]:
+    big = [node.id for node in work.nodes if work.sizes[node.id] > work.options.sample]
+    notes = []
+    if big:
+        notes.append(
+            f"{', '.join(big)}: the algorithm saw {work.options.sample} calls, the others went to the nearest cluster"
+        )
+    if len(work.features.calls) < 50:
+        notes.append(f"{len(work.features.calls)} calls are few: tasks show from some hundreds on")
+    return tuple(notes)
+
+
+def _points(work: _Work) -> list[MapPoint]:
+    if not work.drawn:
+        return []
+    rows = np.stack([vector for _, _, vector, _ in work.drawn])
+    placed = map_of(rows, [node for *_, node in work.drawn], work.options.seed)
+    return [
+        MapPoint(x=float(x), y=float(y), cluster=owner, call=work.features.calls[row].id, text=work.text(row)[:_TIP])
+        for (row, owner, _, _), (x, y) in zip(work.drawn, placed.tolist(), strict=True)
+    ]

@@ -1,0 +1,177 @@
+"""The rows that are clustered: the embedding of what varies beside what a call answers, what it did, and its step."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from harness.assets.progress import OnProgress
+from harness.assets.store import cache_dir
+from harness.cluster.features import Seen
+from harness.embed import MINILM_SHA256, VectorCache, load_embedder
+from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+__all__ = ["Embedding", "embedding_named", "need_sklearn", "rows_of", "unit"]
+
+GROUP: Final = "harness.embeddings"
+"""Entry points: each a function that takes a list of texts and gives an array of shape (n, width)."""
+_TEXT_PART, _ACTION_PART, _TRIGGER_PART, _STEP_PART = 0.6, 0.2, 0.15, 0.05
+"""Shares in the squared length of a row; what is the same for all calls of a node falls out when it is centred."""
+_ACTIONS, _TRIGGERS, _STEPS = 96, 48, 6
+_HASHED: Final = 512
+"""Width of TF-IDF rows: words hashed to signed places, so that new words find a place too."""
+_AT_ONCE: Final = 2_000
+_LOADERS: Final = {
+    "model2vec": ("model2vec", "StaticModel"),
+    "sentence-transformers": ("sentence_transformers", "SentenceTransformer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A way from texts to vectors. `embed` gives unit rows of float32, shape (n, width)."""
+
+    name: str
+    embed: Callable[[Sequence[str]], "Matrix"]
+
+
+def need_sklearn() -> None:
+    """Nothing where scikit-learn is installed. Raises ConfigError where it is not."""
+    try:
+        import sklearn  # noqa: F401  # asked for, not used: every step after this one needs it
+    except ImportError:
+        raise ConfigError("clustering needs scikit-learn 1.3 or newer: pip install 'scikit-learn>=1.6'") from None
+
+
+def embedding_named(name: str, tell: OnProgress | None = None) -> Embedding:
+    """The embedding of that name, its weights loaded with the first text. Raises ConfigError for an unknown one."""
+    kind, _, model = name.partition(":")
+    if name == "minilm":
+        return Embedding(f"minilm@{MINILM_SHA256[:12]}", lambda texts: _minilm(texts, tell))
+    if name == "tfidf":
+        return Embedding("tfidf", _tfidf)
+    if kind in {"model2vec", "sentence-transformers"} and model:
+        return Embedding(name, _of_package(kind, model))
+    found = [one for one in entry_points(group=GROUP) if one.name == kind]
+    if found:
+        function = cast(Callable[[Sequence[str]], Any], found[0].load())
+        return Embedding(name, lambda texts: unit(np.asarray(function(list(texts)), dtype=np.float32)))
+    known = ["minilm", "tfidf", "model2vec:NAME", "sentence-transformers:NAME", *sorted(_plugged())]
+    raise ConfigError(
+        f"cluster.embedding={name} is not known; take one of {', '.join(known)}, or an entry point of {GROUP}"
+    )
+
+
+def _plugged() -> set[str]:
+    return {one.name for one in entry_points(group=GROUP)}
+
+
+def _of_package(kind: str, model: str) -> Callable[[Sequence[str]], "Matrix"]:
+    """The encoder of a model by its name or folder. Raises ConfigError at once where the package is missing."""
+    module, loader = (
+        ("model2vec", "StaticModel") if kind == "model2vec" else ("sentence_transformers", "SentenceTransformer")
+    )
+    try:
+        loaded = getattr(import_module(module), loader)
+    except ImportError:
+        raise ConfigError(f"cluster.embedding={kind}:{model} needs {kind}: pip install {kind}") from None
+
+    def embed(texts: Sequence[str]) -> "Matrix":
+        try:
+            encoder = loaded.from_pretrained(model) if kind == "model2vec" else loaded(model)
+        except (OSError, ValueError) as error:
+            why = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+            raise ConfigError(f"cluster.embedding={kind}:{model} cannot be loaded: {why}") from None
+        return unit(np.asarray(encoder.encode(list(texts)), dtype=np.float32))
+
+    return embed
+
+
+def _minilm(texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
+    """From the cache, or made two at a time and kept, some thousands at once so that a stop loses little."""
+    cache = VectorCache(cache_dir() / "vectors.sqlite")
+    found = np.zeros((len(texts), 384), dtype=np.float32)
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(texts):
+        places.setdefault(text, []).append(place)
+    different = list(places)
+    embed = None
+    for start in range(0, len(different), _AT_ONCE):
+        part = different[start : start + _AT_ONCE]
+        vectors = cache.known(part)
+        fresh = [text for text in part if text not in vectors]
+        if fresh:
+            embed = embed or load_embedder(cache_dir(), tell)
+            with ThreadPoolExecutor(2) as pool:
+                made = dict(zip(fresh, pool.map(embed, fresh), strict=True))
+            cache.keep(made)
+            vectors |= made
+        for text in part:
+            found[places[text]] = vectors[text]
+    return unit(found)
+
+
+def _tfidf(texts: Sequence[str]) -> "Matrix":
+    """Hashed words, weighed by how few texts have them; dense, 512 wide."""
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+    if not texts:
+        return np.zeros((0, _HASHED), dtype=np.float32)
+    hasher = HashingVectorizer(
+        n_features=1 << 16, norm=None, alternate_sign=False, stop_words="english", dtype=np.float32
+    )
+    found = np.zeros((len(texts), _HASHED), dtype=np.float32)
+    idf = TfidfTransformer(sublinear_tf=True).fit(hasher.transform(texts[:50_000]))
+    folding = _folding(1 << 16)
+    for start in range(0, len(texts), 10_000):
+        part = idf.transform(hasher.transform(texts[start : start + 10_000]))
+        found[start : start + 10_000] = (part @ folding).toarray()
+    return unit(found)
+
+
+def _folding(wide: int) -> Any:
+    """A sparse random projection (Achlioptas' signs, one place each) from `wide` columns to 512, always the same."""
+    from scipy.sparse import csr_matrix
+
+    draw = np.random.default_rng(20_260_101)
+    columns = draw.integers(0, _HASHED, wide)
+    signs = draw.choice(np.array([-1.0, 1.0], dtype=np.float32), wide)
+    return csr_matrix((signs, (np.arange(wide), columns)), shape=(wide, _HASHED))
+
+
+def unit(rows: "Matrix") -> "Matrix":
+    """The rows at length 1, those of length 0 as they are."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: Matrix = (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32, copy=False)
+    return scaled
+
+
+def rows_of(calls: Sequence[Seen], vectors: "Matrix", which: Sequence[int]) -> "Matrix":
+    """One row a call, shape (n, width + 150). which: for each call the place of its text in `vectors`.
+
+    Names of tools are hashed to places, so that a tool which comes later has one too.
+    """
+    wide = vectors.shape[1]
+    rows = np.zeros((len(calls), wide + _ACTIONS + _TRIGGERS + _STEPS), dtype=np.float32)
+    rows[:, :wide] = vectors[list(which)] * np.float32(_TEXT_PART**0.5)
+    every = np.arange(len(calls))
+    rows[every, wide + np.array([_place(call.action, _ACTIONS) for call in calls], dtype=int)] = np.sqrt(_ACTION_PART)
+    at = wide + _ACTIONS
+    rows[every, at + np.array([_place(call.trigger, _TRIGGERS) for call in calls], dtype=int)] = np.sqrt(_TRIGGER_PART)
+    steps = [min(_STEPS - 1, (max(0, call.step) + 1).bit_length() - 1) for call in calls]
+    rows[every, at + _TRIGGERS + np.array(steps, dtype=int)] = np.sqrt(_STEP_PART)
+    return rows
+
+
+def _place(name: str, wide: int) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).digest()) % wide
