@@ -35,8 +35,9 @@ class DayFile:
 
     def _opened(self) -> int:
         day = time.strftime("%Y-%m-%d", time.gmtime())
-        if self._file is None or day != self._day:
+        if self._file is None or day != self._day or os.fstat(self._file).st_nlink == 0:  # removed: collected, rotated
             self.shut()
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self._folder / f"{self._prefix}-{day}-{os.getpid()}-{self._mark}{self._suffix}"
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._day = day

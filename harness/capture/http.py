@@ -3,7 +3,7 @@
 import os
 from typing import Any, TypeVar
 
-from harness.capture.recorder import Recorder
+from harness.capture.recorder import Recorder, recorder_of
 
 __all__ = ["capture"]
 
@@ -22,7 +22,7 @@ def capture(
     client: OpenAI or AsyncOpenAI, Anthropic's likewise, or any httpx client. agent: name of the node whose calls these
     are. Raises TypeError for something else, and OSError if the folder cannot be made: both before any call.
     """
-    recorder = to if isinstance(to, Recorder) else Recorder(to, keep_human_chat=keep_human_chat)
+    recorder = to if isinstance(to, Recorder) else recorder_of(to, keep_human_chat=keep_human_chat)
     inner, wrap = _httpx_client(client)
     inner._transport = wrap(inner._transport, recorder, agent)
     inner._mounts = {

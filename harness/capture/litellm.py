@@ -7,7 +7,7 @@ from typing import Any
 from litellm.integrations.custom_logger import CustomLogger
 
 from harness.capture.context import current
-from harness.capture.recorder import Recorder
+from harness.capture.recorder import Recorder, recorder_of
 
 __all__ = ["LitellmCapture"]
 
@@ -23,7 +23,7 @@ class LitellmCapture(CustomLogger):
     ) -> None:
         """Raises OSError if the folder cannot be made."""
         super().__init__()
-        self.recorder = to if isinstance(to, Recorder) else Recorder(to, keep_human_chat=keep_human_chat)
+        self.recorder = to if isinstance(to, Recorder) else recorder_of(to, keep_human_chat=keep_human_chat)
         self._agent = agent
 
     def log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.capture.dayfile import DayFile
 
-__all__ = ["Counts", "Recorder"]
+__all__ = ["Counts", "Recorder", "recorder_of"]
 
 _LOG = logging.getLogger("harness.capture")
 _RETRY_S = 1.0
@@ -94,10 +94,17 @@ class Recorder:
     def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Writes what waits, for so long at most. Calls handed over later start anew."""
         thread, self._closing = self._thread, True
+        until_s = time.monotonic() + timeout_s
         if thread is not None and thread.is_alive():
             self._wake.set()
             thread.join(timeout_s)
-        self._thread, self._closing = None, False
+        if thread is None or not thread.is_alive():  # else it writes still, and two must not
+            while self._waiting and time.monotonic() < until_s and self._write_one():
+                pass  # handed over while the thread ended
+            self._file.shut()
+            with self._handing:
+                self._thread = None
+        self._closing = False
         if self.counts.waiting > 0:
             self._warn(f"{self.counts.waiting} captured calls could not be written before the end")
 
@@ -144,3 +151,19 @@ class Recorder:
             self._warned = True
             with contextlib.suppress(Exception):
                 _LOG.warning("%s", text)
+
+
+_SHARED: dict[tuple[str, bool], Recorder] = {}
+_SHARING = threading.Lock()
+
+
+def recorder_of(folder: str | os.PathLike[str], *, keep_human_chat: bool = False) -> Recorder:
+    """The recorder of a folder, the same for all clients: a program may make one a request, and each has a thread.
+
+    Raises OSError if the folder cannot be made.
+    """
+    name = (os.path.abspath(folder), keep_human_chat)  # noqa: PTH100 - resolve() would follow links that change
+    with _SHARING:
+        if name not in _SHARED:
+            _SHARED[name] = Recorder(name[0], keep_human_chat=keep_human_chat)
+        return _SHARED[name]

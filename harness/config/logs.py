@@ -20,6 +20,8 @@ class LogsConfig(Record):
     """Share of entries that cannot be read above which the import ends with exit code 2; what was good stays."""
     human_chat: Literal["skip", "keep"] = "skip"
     """Calls of which the log says that a person chats there."""
+    canaries: int = Field(default=0, ge=0, le=100)
+    """Made-up people whose calls are put into the store, for `do=leakcheck` to look for in all that comes of it."""
 
     @field_validator("path", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from harness.curate.asking import Asking, answer_hash, plain_text
+from harness.curate.canary import is_planted
 from harness.curate.entry import Entry, in_time_order
 from harness.curate.rules import Books
 from harness.curate.spool import Spool
@@ -100,7 +101,7 @@ class _Chosen:
         counting = self.passes == 1
         for record in self.source():
             rule = self.rule(record)
-            if counting:
+            if counting and not is_planted(record):  # they are in no split, and so in no books
                 self.books.read += 1
                 self.ids += int.from_bytes(_hash(record.id), "big")
                 if rule is not None:

@@ -13,6 +13,8 @@ __all__ = ["KnownValues"]
 
 _TOKEN = re.compile(r"[^\W_]+")
 _NAME = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)+")
+"""`O'Connell` is looked for whole: neither half is a name."""
 _SCORE = 0.5
 _SURE_NAME = 0.8
 _MOST = 5000
@@ -77,8 +79,9 @@ _NOT_PLACES = frozenset(
 class KnownValues:
     """What one session holds. `version` changes whenever something is added."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST) -> None:
         self.version = 0
+        self._most = most
         self._values: dict[str, tuple[str, float, str]] = {}
         self._by_first: dict[str, set[str]] = {}
 
@@ -87,7 +90,7 @@ class KnownValues:
         self._one(value, kind, score)
         if kind == "PERSON":
             words = _NAME.findall(value)
-            for word in words if len(words) > 1 else ():
+            for word in dict.fromkeys((*words, *_JOINED.findall(value))) if len(words) > 1 else ():
                 self._one(word, kind, max(score, _SURE_NAME))
 
     def kind_of(self, value: str, kind: str) -> str:
@@ -103,7 +106,7 @@ class KnownValues:
                 self._values[small] = (kind, score, value)
                 self.version += 1
             return
-        if len(self._values) < _MOST and score >= _SCORE and _alone(value, small, kind, score):
+        if len(self._values) < self._most and score >= _SCORE and _alone(value, small, kind, score):
             tokens = _TOKEN.findall(small)
             if tokens:
                 self._values[small] = (kind, score, value)
@@ -163,7 +166,7 @@ def _name_alone(value: str, small: str, *, sure: bool) -> bool:
     if any(map(str.isdigit, value)) or not words:
         return False
     if len(words) > 1:
-        return not all(word in _EVERYDAY for word in words)
+        return not all(word in _EVERYDAY for word in words) or sure
     return small not in _EVERYDAY and (
         small in given_names() or small in family_names() or (sure and len(small) >= 5 and value[0].isupper())
     )
@@ -180,6 +183,8 @@ def _stands(text: str, start: int, end: int, written: str, kind: str) -> bool:
     seen = text[start:end]
     if kind in _CAPITAL:
         return seen[:1].isupper()
+    if kind == "PERSON" and " " in written and all(word in _EVERYDAY for word in _NAME.findall(written.lower())):
+        return seen in (written, written.upper())
     if kind == "PERSON" and " " not in written and not seen[:1].isupper():
         listed = seen in given_names() or seen in family_names()
         return (listed and len(seen) >= _SMALL_NAME) or before in _ID_MARKS or behind in _ID_MARKS

@@ -81,7 +81,10 @@ class Learning:
                     collected.append((value, span.kind, span.score))
 
         def number(value: str, path: str, where: str) -> str:
-            return text(value, path, where) if may_be_value(value, path) else value
+            whole = value.removesuffix(".0")
+            if may_be_value(whole, path):
+                text(whole, path, where)
+            return value
 
         return Leaf(text, number, lambda key, _: key, whole, lambda _: None)
 

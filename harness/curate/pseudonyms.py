@@ -140,6 +140,8 @@ class Pseudonyms:
     def _make(self, name: str, scope: _Scoped, kind: str, value: str) -> str:
         if stays(kind, value):
             return value
+        if kind == "EMAIL_ADDRESS" and "%40" in value and "@" not in value:
+            return self.of(kind, value.replace("%40", "@"), name).replace("@", "%40")
         if kind == "IP_ADDRESS":
             return self._draw(name, value, addresses(scope.words, value))
         if kind == "MAC_ADDRESS":

@@ -18,8 +18,8 @@ __all__ = ["RedactionReport", "Redactor"]
 
 _REMEMBERED = 20_000
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z_\-]*")
-_OPAQUE = re.compile(r"[0-9a-fA-F\-]{12,}")
-"""Ids that were drawn: a UUID may look like an account number and is none."""
+_OPAQUE = re.compile(r"(?=.*[a-fA-F])[0-9a-fA-F\-]{12,}")
+"""Ids that were drawn: a UUID may look like an account number and is none. Digits alone may be a phone or a card."""
 _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _KEYS = frozenset(
     (
@@ -34,6 +34,8 @@ _KEYS = frozenset(
         "PERSON",
     )
 )
+_PLAIN_KEYS = frozenset(("PERSON", "USER_ID"))
+"""Of a key that looks like a name of a field: `{"Margaret": 3}`, where a session knows a Margaret."""
 _SURE = 0.6
 _SURE_NUMBER = 0.9
 _TOGETHER = 64
@@ -69,6 +71,8 @@ class Redactor:
         self._detector = detector
         self._pseudonyms = pseudonyms
         self._sessions: dict[str, KnownValues] = {}
+        self._users = KnownValues(most=1 << 20)
+        """End users of all calls: sessions and spans are often named after them."""
         self._learning = Learning(detector)
         self._done: OrderedDict[tuple[str, int, bytes], Payload] = OrderedDict()
 
@@ -93,6 +97,8 @@ class Redactor:
 
     def learn(self, record: LogRecord) -> None:
         """Keeps which values a call of a session holds."""
+        if record.user:
+            self._users.add(record.user, "USER_ID", 1.0)
         if record.session is not None:
             self._learning.learn(record, self._sessions.setdefault(record.session, KnownValues()))
 
@@ -150,15 +156,20 @@ class Redactor:
             return self._number(value, path, (known, session, where))
 
         def key(key: str, where: str) -> str:
-            if where == "tools" or _PLAIN_KEY.fullmatch(key):
+            if where == "tools":
                 return key
+            if _PLAIN_KEY.fullmatch(key):
+                again = [span for span in known.find(key, ()) if span.kind in _PLAIN_KEYS and key[:1].isupper()]
+                return self._replaced(key, again, (known, session, where))
             sure = [span for span in self._detector.find(key) if span.kind in _KEYS and span.score >= _SURE]
             return self._replaced(key, known.find(key, sure), (known, session, where))
 
         return Leaf(text, number, key, lambda _, __: None, lambda name: self.report.dropped.update((name,)))
 
     def _number(self, value: str, path: str, place: tuple[KnownValues, str | None, str]) -> str:
-        """A whole number that is a value by its field or all by itself; it stays a whole number."""
+        """A whole number that is a value by its field or all by itself; it stays one, `4155550199.0` too."""
+        if value.endswith(".0"):
+            return f"{self._number(value[:-2], path, place)}.0"
         if not may_be_value(value, path):
             return value
         for span in self._detector.find(value, path):
@@ -191,10 +202,11 @@ class Redactor:
 
     def _id(self, name: str | None) -> str | None:
         """A session's or span's name with what is personal in it replaced, the same in all sessions."""
-        if not name or _OPAQUE.fullmatch(name):
+        if not name:
             return name
-        sure = [span for span in self._detector.find(name) if span.kind in _KEYS]
-        return self._replaced(name, sure, (KnownValues(), None, "ids"))
+        opaque = _OPAQUE.fullmatch(name) is not None
+        sure = [span for span in self._detector.find(name) if span.kind in _KEYS] if not opaque else []
+        return self._replaced(name, self._users.find(name, sure), (self._users, None, "ids"))
 
 
 def _tool(walk: Walk, tool: Payload) -> Payload:

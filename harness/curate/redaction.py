@@ -34,8 +34,8 @@ class Off:
     control = None
 
     def __call__(self, source: Records) -> Iterator[LogRecord]:
-        """The records as they are."""
-        yield from source()
+        """The records as they are, without those of made-up people."""
+        yield from (record for record in source() if not is_planted(record))
 
     def files(self) -> dict[str, bytes]:
         """Further files of the curated folder: none."""

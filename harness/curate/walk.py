@@ -1,6 +1,7 @@
 """Every text of a logged call, wherever it stands: content, arguments, results, JSON within strings, keys, headers."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ __all__ = ["DROPPED", "Leaf", "Walk"]
 DROPPED = frozenset(words("authorization proxy-authorization cookie set-cookie x-api-key api-key x-auth-token"))
 """Headers that are left out of what else was logged: nothing is ever derived from them."""
 _AS_THEY_ARE = frozenset({"role", "tool_call_id", "finish_reason"})
+_DATA_URI = re.compile(r"data:[\w.+\-]+/[\w.+\-]+[;,]", re.IGNORECASE)
+"""Of pictures and sound. `data: {…}` is a line of an event stream."""
 _DEEPEST = 60
 
 
@@ -76,7 +79,7 @@ class Walk:
     def value(self, value: Any, path: str, where: str, depth: int = 0) -> Any:
         """A JSON value. path: keys from the outermost in, none for a value that no field names."""
         if isinstance(value, str):
-            return value if value.startswith("data:") else self.text(value, path or None, where)
+            return value if _DATA_URI.match(value) else self.text(value, path or None, where)
         if isinstance(value, bool) or value is None:
             return value
         if depth > _DEEPEST:
@@ -84,6 +87,9 @@ class Walk:
         if isinstance(value, int):
             new = self._leaf.number(str(value), path, where)
             return value if new == str(value) else int(new)
+        if isinstance(value, float):
+            new = self._leaf.number(str(value), path, where)
+            return value if new == str(value) else float(new)
         if isinstance(value, list | tuple):
             items = [self.value(one, path, where, depth + 1) for one in value]
             return value if all(old is one for old, one in zip(value, items, strict=True)) else items
@@ -101,7 +107,7 @@ class Walk:
     def _object(self, value: Mapping[str, Any], path: str, where: str, depth: int) -> Any:
         new, same = {}, True
         for key, one in value.items():
-            if where == "extra" and key.lower() in DROPPED:
+            if where in ("extra", "params") and key.lower() in DROPPED:
                 self._leaf.dropped(key.lower())
                 same = False
                 continue

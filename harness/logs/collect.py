@@ -17,7 +17,7 @@ from harness.config import LogsConfig
 from harness.errors import DataError, HarnessError
 from harness.logs.books import Books, CollectManifest, FileBooks, plain_reason
 from harness.logs.formats.base import Item
-from harness.logs.notes import NOTES, FileNote, Notes
+from harness.logs.notes import NOTES, Done, FileNote, Notes
 from harness.logs.reading import LogFile, log_files, read_files
 from harness.logs.store import LogStore
 from harness.logs.store.audit import person
@@ -33,6 +33,8 @@ HUMAN_CHAT: Final = "human chat (logs.human_chat=keep)"
 TOO_OLD: Final = "older than store.keep_days"
 _COMMIT_EVERY_S: Final = 30.0
 _TELL_EVERY_BYTES: Final = 1 << 20
+_NO_FORMAT: Final = ""
+"""What a file that looks like no log was read as: once its format is named, it is read from its beginning."""
 _PACKED: Final = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"PK")
 Rule = Callable[[LogRecord], str | None]
 
@@ -70,10 +72,10 @@ class _Import:
         stamp = datetime.fromtimestamp(self.began, UTC).strftime("%Y-%m-%d_%H-%M-%S-%f")
         return f"{IMPORTS}/{stamp}.json"
 
-    def open(self, path: Path) -> "_Reading":
-        """Books for a file, from where an earlier import ended."""
-        before = self.notes.before(path)
-        reading = _Reading(path, before)
+    def open(self, path: Path, format: str) -> "_Reading":
+        """Books for a file, from where an earlier import in the same format ended."""
+        before = self.notes.before(path, format)
+        reading = _Reading(path, format, before)
         self.books.files.append(reading.books)
         if before is not None:
             self.books.earlier_read += before.read
@@ -82,7 +84,7 @@ class _Import:
 
     def read(self, files: Sequence[LogFile]) -> None:
         """Reads the files to their ends, or until Ctrl-C."""
-        readings = {str(one.path): self.open(one.path) for one in files}
+        readings = {str(one.path): self.open(one.path, one.format.name) for one in files}
         current: _Reading | None = None
         for one in read_files(files, {name: reading.done for name, reading in readings.items()}):
             if current is None or current.name != one.file:
@@ -101,7 +103,7 @@ class _Import:
 
     def skip(self, path: Path, why: str) -> None:
         """Counts a file of a folder that is no log as one skipped entry."""
-        reading = self.open(path)
+        reading = self.open(path, _NO_FORMAT)
         size = path.stat().st_size
         reading.books.read += 1
         reading.books.skipped[plain_reason(f"no log: {why.removeprefix(str(path))}")] += 1
@@ -164,7 +166,8 @@ class _Import:
 
     def _note(self, reading: "_Reading") -> None:
         reading.settle()
-        self.notes.put(reading.path, reading.found, reading.done, reading.books.whole, reading.counts)
+        done = Done(reading.format, reading.done, reading.books.whole, *reading.counts)
+        self.notes.put(reading.path, reading.found, done)
 
     def commit(self, *, complete: bool) -> None:
         """Makes what was read so far count, with how far each file is and the books."""
@@ -186,6 +189,7 @@ class _Reading:
     """A file that is being read."""
 
     path: Path
+    format: str
     before: FileNote | None
     books: FileBooks = field(init=False)
     done: int = field(init=False)
@@ -233,11 +237,11 @@ def collect(
         store.forget(before=oldest)
     with store.writer() as writer, _stoppable() as stopped:
         notes = Notes.of(store.folder, read_about(store.folder).salt)
-        todo = [one for one in files if not notes.unchanged(one.path)]
+        todo = [one for one in files if not notes.unchanged(one.path, one.format.name)]
         work = _Import(writer, notes, _rule(config, oldest), tell, _total(todo, notes), stopped)
-        _earlier(work, [one.path for one in files if notes.unchanged(one.path)])
+        _earlier(work, [one for one in files if notes.unchanged(one.path, one.format.name)])
         for path, why in strangers:
-            if not notes.unchanged(path):
+            if not notes.unchanged(path, _NO_FORMAT):
                 work.skip(path, why)
         _read(work, todo)
         if not stopped.is_set() and work.failed is None:
@@ -262,10 +266,10 @@ def _read(work: _Import, todo: Sequence[LogFile]) -> None:
     work.tell(Progress("reading", work.bytes_done, work.bytes_done))
 
 
-def _earlier(work: _Import, unchanged: Sequence[Path]) -> None:
+def _earlier(work: _Import, unchanged: Sequence[LogFile]) -> None:
     work.books.unchanged = len(unchanged)
-    for path in unchanged:
-        note = work.notes.before(path)
+    for one in unchanged:
+        note = work.notes.before(one.path, one.format.name)
         if note is not None:
             work.books.earlier_read += note.read
             work.books.earlier_quarantined += note.quarantined
@@ -285,11 +289,12 @@ def _rule(config: LogsConfig, oldest: float | None) -> Rule:
 def _total(todo: Sequence[LogFile], notes: Notes) -> int | None:
     """Bytes left to read; None where a file is compressed and nobody knows."""
     total = 0
-    for path in (one.path for one in todo):
+    for one in todo:
+        path = one.path
         with path.open("rb") as file:
             if file.read(6).startswith(_PACKED):
                 return None
-        before = notes.before(path)
+        before = notes.before(path, one.format.name)
         total += path.stat().st_size - (before.done if before else 0)
     return total
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from harness.errors import DataError
 from harness.records import Record
 
-__all__ = ["NOTES", "FileNote", "Notes"]
+__all__ = ["NOTES", "Done", "FileNote", "Notes"]
 
 NOTES: Final = "notes.json"
 _HEAD: Final = 1 << 16
@@ -28,12 +28,25 @@ class FileNote(Record):
     done: int
     """Bytes, unpacked, whose entries are in the store."""
     whole: bool
+    format: str | None = None
+    """It was read as; `""`: as none, since it looked like no log. None: an earlier version did not say."""
     read: int
     quarantined: int
 
 
 class _NotesRecord(Record):
     files: dict[str, FileNote] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How far a file was read in a format; entries are those of earlier imports too."""
+
+    format: str
+    done: int
+    whole: bool
+    read: int
+    quarantined: int
 
 
 @dataclass(slots=True)
@@ -60,37 +73,41 @@ class Notes:
         """As they are written."""
         return _NotesRecord(files=self.files).model_dump_json().encode()
 
-    def before(self, path: Path) -> FileNote | None:
-        """What an earlier import noted of a file, if the file still begins as it did and is no shorter."""
-        note = self.files.get(self._name(path))
+    def before(self, path: Path, format: str) -> FileNote | None:
+        """What an earlier import noted of a file in this format, if the file begins as it did and is no shorter."""
+        note = self._noted(path, format)
         if note is None:
             return None
         size = path.stat().st_size
         return note if size >= note.size and _head(path, note.head_bytes) == note.head else None
 
-    def unchanged(self, path: Path) -> bool:
-        """Whether a file was read whole and is as it was then."""
-        note = self.files.get(self._name(path))
+    def unchanged(self, path: Path, format: str) -> bool:
+        """Whether a file was read whole in this format and is as it was then."""
+        note = self._noted(path, format)
         found = path.stat()
         return note is not None and note.whole and (note.size, note.mtime_ns) == (found.st_size, found.st_mtime_ns)
 
-    def put(self, path: Path, found: os.stat_result, done: int, whole: bool, counts: tuple[int, int]) -> None:
-        """Notes how far a file is. found: its state before it was read. counts: entries read and quarantined in all."""
+    def _noted(self, path: Path, format: str) -> FileNote | None:
+        note = self.files.get(self._name(path))
+        return note if note is not None and note.format in (None, format) else None
+
+    def put(self, path: Path, found: os.stat_result, note: "Done") -> None:
+        """Notes how far a file is. found: its state before it was read."""
         head_bytes = min(_HEAD, found.st_size)
-        read, quarantined = counts
         name = self._name(path)
         known = self.files.get(name)
         same = known is not None and (known.size, known.head_bytes) == (found.st_size, head_bytes)
-        head = known.head if known is not None and same and known.done <= done else _head(path, head_bytes)
+        head = known.head if known is not None and same and known.done <= note.done else _head(path, head_bytes)
         self.files[name] = FileNote(
             size=found.st_size,
             mtime_ns=found.st_mtime_ns,
             head_bytes=head_bytes,
             head=head,
-            done=done,
-            whole=whole,
-            read=read,
-            quarantined=quarantined,
+            done=note.done,
+            whole=note.whole,
+            format=note.format,
+            read=note.read,
+            quarantined=note.quarantined,
         )
 
     def _name(self, path: Path) -> str:

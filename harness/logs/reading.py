@@ -16,7 +16,7 @@ from harness.logs.shape import top_keys
 from harness.logs.source import Source
 from harness.registry import load_plugin, plugin_names
 
-__all__ = ["FileItem", "LogFile", "detect", "find_logs", "log_files", "read_files", "read_logs"]
+__all__ = ["FileItem", "LogFile", "check_paths", "detect", "find_logs", "log_files", "read_files", "read_logs"]
 
 _GROUP: Final = "harness.log_formats"
 _SURE = 0.3
@@ -60,6 +60,12 @@ def read_logs(
     """
     files, unknown = _files(paths, format)
     return _items(files, unknown, after or {})
+
+
+def check_paths(paths: Sequence[str]) -> None:
+    """Nothing where every path is there. Raises DataError: before a store is made for what was mistyped."""
+    for given in paths:
+        _expand(given)
 
 
 def find_logs(paths: Sequence[str], format: str | None = None) -> list[LogFile]:
@@ -127,9 +133,9 @@ def _names() -> tuple[str, ...]:
 
 
 def _seen(head: bytes) -> str:
-    """What a file begins with, for a message."""
+    """What a file begins with, for a message: keys, never what stands there."""
     if head.lstrip()[:1] not in (b"{", b"["):
-        return f"it begins with {head[:24]!r}"
+        return "it begins with no JSON"
     return f"the first keys are {', '.join(top_keys(head)[:10]) or 'none'}"
 
 

@@ -24,6 +24,7 @@ from harness.paths import conf_dir
 from harness.protocols import Backend, LateScorer, Scorer
 from harness.records import AgentTarget, Sample
 from harness.records.manifest import WeightFacts
+from harness.records.summary import Ceiling
 from harness.store.runfolder import ATTEMPTS, find_unfinished, new_folder, read_manifest
 
 __all__ = ["Job", "config_hash", "run_folder"]
@@ -56,6 +57,8 @@ class Job:
     """The suite's data, for environments."""
     of_run: str | None = None
     """Folder of the run whose misses these samples are."""
+    ceiling: Ceiling | None = None
+    """How far the model that the suite was recorded from agrees with itself."""
 
 
 def config_hash(job: Job) -> str:

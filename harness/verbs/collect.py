@@ -1,6 +1,7 @@
 """`do=collect`: an agent's logged calls read into the store."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -9,9 +10,12 @@ from rich.text import Text
 
 from harness.assets.progress import console_progress, human_bytes
 from harness.config import CollectConfig
+from harness.curate.canary import is_planted, persons, plant_among, save_canaries
+from harness.curate.pseudonyms import pseudonym_key
 from harness.logs.books import Books
 from harness.logs.collect import Collected, check_share, collect
 from harness.logs.overview import Group, overview, plain
+from harness.logs.reading import check_paths
 from harness.logs.store import LogStore, store_key
 
 __all__ = ["main"]
@@ -34,11 +38,14 @@ def main(configs: Sequence[CollectConfig]) -> None:
     (config,) = configs
     folder = Path(config.store.path)
     key = store_key(config.store.key_env, config.store.key_file)
+    check_paths(config.logs.path)
     with (
         LogStore.open(folder, key=key, create=True, reader="do=collect") as store,
         console_progress(show=config.progress != "off") as tell,
     ):
         done = collect(config.logs, store, keep_days=config.store.keep_days, tell=tell)
+        if config.logs.canaries and not done.interrupted:
+            _plant(store, config.logs.canaries)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _LOG_WIDTH)
@@ -52,6 +59,15 @@ def main(configs: Sequence[CollectConfig]) -> None:
         Console(stderr=True).print("interrupted: the same command goes on from here", highlight=False)
         raise KeyboardInterrupt
     check_share(done.books, config.logs.max_bad_frac)
+
+
+def _plant(store: LogStore, count: int) -> None:
+    """Puts a call of each made-up person into the store, once: the same key makes up the same people."""
+    people = persons(pseudonym_key(), count)
+    like = list(islice((one for one in store.records() if not is_planted(one)), count))
+    if like:
+        save_canaries([value for person in people for value in person])
+        store.append(plant_among(like, people))
 
 
 def _show_books(console: Console, done: Collected, folder: Path) -> None:

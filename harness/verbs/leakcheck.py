@@ -9,8 +9,9 @@ from rich.console import Console
 from harness.assets.progress import human_bytes
 from harness.assets.store import cache_dir
 from harness.config import LeakcheckConfig
-from harness.curate.canary import CANARY_FILE, load_canaries
+from harness.curate.canary import CANARY_FILE, Canary, load_canaries
 from harness.curate.leakcheck import Leak, Looked, leakcheck
+from harness.curate.needles import Search
 from harness.curate.pseudonyms import private_file
 from harness.errors import ConfigError, GateFailed, HarnessError
 from harness.logs.store import store_key
@@ -36,7 +37,7 @@ def main(configs: Sequence[LeakcheckConfig]) -> None:
         raise ConfigError(f"leakcheck.values={values} holds no value; write a value a line")
     key = store_key(config.store.key_env, config.store.key_file)
     looked = leakcheck(_paths(config), canaries, None if key is None else key.secret)
-    _show(looked, len(canaries))
+    _show(looked, canaries)
     if looked.leaks:
         files = len({leak.file for leak in looked.leaks})
         raise GateFailed(
@@ -74,10 +75,11 @@ def _paths(config: LeakcheckConfig) -> list[Path]:
     return there
 
 
-def _show(looked: Looked, values: int) -> None:
+def _show(looked: Looked, canaries: Sequence[Canary]) -> None:
     console = Console()
+    search = Search(canaries)
     lines = [
-        f"looked for {values:,} values in {looked.files:,} files: {human_bytes(looked.bytes)}, "
+        f"looked for {len(canaries):,} values in {looked.files:,} files: {human_bytes(looked.bytes)}, "
         f"and {human_bytes(looked.unpacked)} packed within them"
     ]
     if looked.raw_files:
@@ -92,8 +94,8 @@ def _show(looked: Looked, values: int) -> None:
         )
     if looked.others:
         lines.append(f"{looked.others:,} sockets, pipes and devices, which hold nothing")
-    lines += [f"LEAK {_where(leak)}: {leak.kind}, {leak.form}" for leak in looked.leaks[:_MOST]]
-    lines += [f"NOT READ {name}: {why}" for name, why in looked.unread[:_MOST]]
+    lines += [f"LEAK {_where(leak, search)}: {leak.kind}, {leak.form}" for leak in looked.leaks[:_MOST]]
+    lines += [f"NOT READ {_masked(name, search)}: {why}" for name, why in looked.unread[:_MOST]]
     for line, many in (("leaks", len(looked.leaks)), ("files not read", len(looked.unread))):
         if many > _MOST:
             lines.append(f"and {many - _MOST:,} more {line}")
@@ -103,5 +105,14 @@ def _show(looked: Looked, values: int) -> None:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _where(leak: Leak) -> str:
-    return f"{leak.file} ({leak.member})" if leak.member else leak.file
+def _where(leak: Leak, search: Search) -> str:
+    file = _masked(leak.file, search)
+    return f"{file} ({_masked(leak.member, search)})" if leak.member else file
+
+
+def _masked(path: str, search: Search) -> str:
+    """A path without what is itself a value: the start and the length of such a name."""
+    return "/".join(
+        f"{part[:2]}… ({len(part)} characters)" if any(search.find(part.encode("utf-8", "surrogateescape"))) else part
+        for part in path.split("/")
+    )

@@ -10,9 +10,14 @@ __all__ = ["CONTACT"]
 
 
 def _mail(value: str) -> bool:
-    """`git@github.com` names a service, `user@localhost.service` and `name@2x.png` nothing."""
+    """`git@github.com` names a service, `user@localhost.service`, `name@2x.png` and `22-@pytest.mark.x` nothing."""
     name, _, domain = value.rpartition("@")
-    return ".." not in value and name.lower() != "git" and domain.rpartition(".")[2].lower() not in _FILE_ENDS
+    return (
+        ".." not in value
+        and not domain.startswith("pytest.")
+        and name.lower() != "git"
+        and domain.rpartition(".")[2].lower() not in _FILE_ENDS
+    )
 
 
 _FILE_ENDS = frozenset(words("png jpg jpeg gif svg webp py js ts tsx json css html md txt yml yaml sh service"))
@@ -56,6 +61,13 @@ CONTACT: tuple[Recognizer, ...] = (
         ("@",),
         score=1.0,
         check=_mail,
+    ),
+    Recognizer(
+        "EMAIL_ADDRESS",
+        "email_in_url",
+        re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}%40(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w\-])"),
+        ("%40",),
+        score=1.0,
     ),
     Recognizer(
         "IP_ADDRESS",

@@ -187,12 +187,20 @@ def _named(value: str) -> bool:
 _COLON = re.compile(
     r"""["']\s{0,2}[:=]\s{0,2}(?:"(?P<double>[^"\\\n]{1,160})|'(?P<single>[^'\\\n]{1,160})|(?P<bare>[0-9][0-9.\-]{2,24}))"""
 )
-_BACKSLASHED = re.compile(r"""\\{1,7}["']\s{0,2}:\s{0,2}\\{1,7}["'](?P<value>[^"'\\\n]{1,160})""")
+_BACKSLASHED = re.compile(
+    r"""\\{1,7}["']\s{0,2}:\s{0,2}\\{1,7}(?:"(?P<double>[^"\\\n]{1,160})|'(?P<single>[^'\\\n]{1,160}))"""
+)
 
 
 def find_in_pairs(text: Text) -> Iterator[Span]:
     """Values of telling fields within JSON, Python's notation or JSON inside a string, wherever a text holds some."""
     raw = text.raw
+    if "</" in raw:
+        for match in _TAGGED.finditer(raw):
+            kind = field_kind(match["key"])
+            span = None if kind is None else value_span(raw, *match.span("value"), kind)
+            if span is not None:
+                yield span
     if ":" not in raw and "=" not in raw:
         return
     for match in _COLON.finditer(raw):
@@ -200,9 +208,10 @@ def find_in_pairs(text: Text) -> Iterator[Span]:
         yield from _pair(raw, match.start(), *match.span(group))
     if "\\" in raw:
         for match in _BACKSLASHED.finditer(raw):
-            yield from _pair(raw, match.start(), *match.span("value"))
+            yield from _pair(raw, match.start(), *match.span(str(match.lastgroup)))
 
 
+_TAGGED = re.compile(r"<(?P<key>[A-Za-z_][\w.\-]{1,40})>(?P<value>[^<>\n]{1,160})</")
 _PARENT = re.compile(r"""([A-Za-z_]+)\\{0,7}["']\s{0,3}:\s{0,3}\[?\s{0,8}\{\s{0,8}\\{0,7}["']$""")
 
 

@@ -107,6 +107,9 @@ _COMMON = frozenset(
 )
 
 
+_NAMES_TOO = frozenset(words("will may april june august"))
+"""Names among the common words, where somebody says that it is one and another name follows."""
+_OWN_NAME = re.compile(r"name(?: is|'s|:)[\s*\"']*$")
 _OWNS = re.compile(r"['’]s$")
 
 
@@ -179,7 +182,9 @@ def _told(text: Text, match: re.Match[str]) -> Iterator[Span]:
             is not None
         )
         known = parts[0] in given_names() or len(parts) > 1
-        if parts[0] not in _COMMON and (known or not weak):
+        if _OWN_NAME.search(match.group()) and parts[0] in _NAMES_TOO and len(parts) > 1:
+            yield Span(*name.span(), "PERSON", 0.8, "told_name")
+        elif parts[0] not in _COMMON and (known or not weak):
             yield Span(*name.span(), "PERSON", 0.7 if known else 0.5, "told_name")
         return
     if _TOLD_SMALL.search(match.group().rstrip(" \t*\"'")):
@@ -194,7 +199,9 @@ def _row(match: re.Match[str]) -> Iterator[Span]:
     given, family = given_names(), family_names()
     for place, word in enumerate(words):
         first = word.group().lower()
-        if first not in given or first in _COMMON or word.group().isupper():
+        if first not in given or first in _COMMON:
+            continue
+        if word.group().isupper() and not _both_upper(words, place):
             continue
         last = place
         while (
@@ -209,3 +216,9 @@ def _row(match: re.Match[str]) -> Iterator[Span]:
         base, tail = match.start(), 2 * (_OWNS.search(words[last].group()) is not None)
         yield Span(base + word.start(), base + words[last].end() - tail, "PERSON", score, "known_name")
         return
+
+
+def _both_upper(words: Sequence[re.Match[str]], place: int) -> bool:
+    """Whether a given name in capitals has a listed family name in capitals behind it: `JOHN SMITH`, not `MAX SIZE`."""
+    behind = words[place + 1].group() if place + 1 < len(words) else ""
+    return behind.isupper() and len(behind) > 2 and behind.lower() in family_names()

@@ -20,7 +20,8 @@ _ISO_DATE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?: [0-2]\d)?$")
 _GLUED = re.compile(r"[^\W\d]")
 _EXTENSION = re.compile(r" ?(?:x|ext\.? ?)\d{1,6}\b")
 _CARD = re.compile(
-    r"(?<![\d.\-])(?:\d{12,19}|\d{4}(?:[ \-]\d{4}){2,3}(?:[ \-]?\d{1,3})?|\d{4}[ \-]\d{6}[ \-]\d{4,5})(?![\d]|[.\-]\d)"
+    r"(?<![\d.\-])(?:\d{12,19}|\d{4}(?:[ \-]\d{4}){2,3}(?:[ \-]?\d{1,3})?|\d{4}(?:\.\d{4}){3}"
+    r"|\d{4}[ \-]\d{6}[ \-]\d{4,5})(?![\d]|[.\-]\d)"
 )
 _SSN = re.compile(r"(?<![\d\-./])\d{3}([ \-])\d{2}\1\d{4}(?![\d\-./]\d|\d)")
 _NANP = re.compile(r"(?<![\d.\-/])(?:1[ .\-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .\-/])\d{3}[ .\-]\d{4}(?![\d]|[.\-/]\d)")
@@ -222,6 +223,9 @@ def _five_digits(value: str) -> bool:
 _BEFORE_ZIP = re.compile(r"(?:\b(?:" + _STATES + r")[, ]{1,2}|[a-z], )$")
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def _has_digit(value: str) -> bool:
     return any(char.isdigit() for char in value)
 
@@ -235,7 +239,7 @@ NUMBERS: tuple[Recognizer, ...] = (
             r"\-]?){2,7}[a-z0-9]{1,4}(?![a-z0-9])"
         ),
         score=1.0,
-        check=iban_valid,
+        check=lambda value: iban_valid(value) and _UUID.fullmatch(value) is None,
         small=True,
         gate=re.compile(r"[0-9][0-9][ \-]?[a-z0-9]{4}[ \-]?[a-z0-9]{4}[ \-]?[a-z0-9]{2}"),
     ),
@@ -317,7 +321,7 @@ NUMBERS: tuple[Recognizer, ...] = (
     Recognizer(
         "PASSPORT",
         "passport",
-        re.compile(r"(?<![\w\-])[a-z]{0,2}[0-9]{6,9}[a-z]?(?![\w\-])"),
+        re.compile(r"(?<![\w\-])(?:[a-z]{0,2}[0-9]{6,9}[a-z]?|(?=(?:[a-z]{0,4}[0-9]){4})[a-z0-9]{9})(?![\w\-])"),
         ("passport",),
         score=0.7,
         context=_PASSPORT,

@@ -17,11 +17,11 @@ __all__ = ["SECRETS", "is_placeholder"]
 _END = r"(?![A-Za-z0-9_\-])"
 
 _PLACEHOLDER = re.compile(
-    r"x{4,}|\*{3,}|\.{3,}|…|^(?:your|my|the|some|test|dummy|"
+    r"x{4,}|\*{3,}|\.{3,}|…|^(?!.*[0-9])(?:your|my|the|some|test|dummy|"
     r"fake|example|sample|insert|enter|placeholder|changeme|"
     r"change_me|"
     r"none|null|true|false|undefined|redacted|removed|hidden|"
-    r"secret|password|passwd|token|string|str|int|bool|bytes|"
+    r"secret|password|passwd|token|string|str|int|bool|bytes)\b|^(?:"
     r"self|"
     r"os\.|env|process\.|config|settings|request|get|input|value)\b|^[<{\[(%$]|[(\[{]|^\d{1,5}$",
     re.IGNORECASE,
@@ -232,10 +232,18 @@ _FRAMED = (
     Recognizer(
         "URL_CREDENTIALS",
         "url_credentials",
-        re.compile(r"://(?P<value>[^\s/:@\"'<>{}$]{1,100}:[^\s/@\"'<>]{1,200})@(?=[\w\[])"),
+        re.compile(r"://(?P<value>[^\s/:@\"'<>{}$]{0,100}:[^\s/@\"'<>]{1,200}(?:@[^\s/@\"'<>]{1,200})?)@(?=[\w\[])"),
         ("://",),
         score=1.0,
         check=lambda value: not is_placeholder(value.partition(":")[2]),
+    ),
+    Recognizer(
+        "URL_CREDENTIALS",
+        "curl_user",
+        re.compile(r"(?:(?<=\s)-u|--user)[ =][\"']?(?P<value>[^\s/:@\"'<>{}$]{1,100}:[^\s\"'<>]{3,200})"),
+        ("-u ", "--user"),
+        score=0.9,
+        check=lambda value: not is_placeholder(value.partition(":")[2]) and not value.partition(":")[2].isdigit(),
     ),
     Recognizer(
         "API_KEY",

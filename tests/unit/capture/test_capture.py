@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import openai
 import pytest
 
 from harness.capture import Recorder, capture, human_chat, session
+from harness.capture.recorder import recorder_of
 from harness.logs.reading import read_logs
 from harness.records.logs import LogRecord
 from tests.support import openai_server as fake
@@ -288,3 +291,45 @@ def test_a_line_that_cannot_be_made_is_counted_and_the_next_is_written(tmp_path:
 
     recorder.close()
     assert (recorder.counts.failed, recorder.counts.written) == (1, 1)
+
+
+def test_clients_of_one_folder_share_a_writer(server: Server, tmp_path: Path) -> None:
+    for _ in range(8):
+        with capture(httpx.Client(), tmp_path) as client:
+            client.post(server.url + "/chat/completions", json={"model": "m", "messages": QUESTION})
+
+    recorder = recorder_of(tmp_path)
+    recorder.close()
+    assert recorder.counts.written == len(records(tmp_path)) == 8
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_was_removed_takes_no_later_call_with_it(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "calls")
+    recorder.put(lambda: b'{"number": 1}')
+    recorder.close()
+    recorder.put(lambda: b'{"number": 2}')
+    while recorder.counts.written < 2:
+        time.sleep(0.01)
+
+    shutil.rmtree(tmp_path / "calls")
+    recorder.put(lambda: b'{"number": 3}')
+    recorder.close()
+
+    (file,) = (tmp_path / "calls").iterdir()
+    assert file.read_bytes() == b'{"number": 3}\n'
+
+
+def test_what_is_handed_over_while_the_writer_ends_is_written_by_close(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.put(lambda: b"{}")
+    thread = recorder._thread
+    assert thread is not None
+    recorder._closing = True
+    recorder._wake.set()
+    thread.join()
+
+    recorder.put(lambda: b"{}")
+    recorder.close()
+
+    assert (recorder.counts.written, recorder.counts.waiting) == (2, 0)

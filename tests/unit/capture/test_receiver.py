@@ -99,8 +99,8 @@ def test_what_is_no_otlp_is_refused_and_written_nowhere(
 def test_a_full_disk_makes_the_sender_try_again(tmp_path: Path) -> None:
     async def main() -> tuple[int, str]:
         async with receiving(tmp_path, 0) as running:
-            tmp_path.joinpath("gone").mkdir()
-            running.files["json"]._folder = tmp_path / "not there"
+            tmp_path.joinpath("no folder").write_bytes(b"")
+            running.files["json"]._folder = tmp_path / "no folder"
             return await send(running.url, MESSAGE)
 
     status, said = asyncio.run(main())

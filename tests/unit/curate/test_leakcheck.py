@@ -300,3 +300,18 @@ def test_the_verb_without_values_or_paths_says_what_to_type(tmp_path: Path) -> N
     assert (no_values.returncode, no_path.returncode) == (2, 2)
     assert "curate.canaries=3" in no_values.stderr
     assert "gone is not there" in no_path.stderr
+
+
+def test_a_file_named_by_a_value_is_told_without_the_value(tmp_path: Path) -> None:
+    values = save_canaries(PERSON, tmp_path / "values.jsonl")
+    folder = tmp_path / "reports" / HAS["LAST_NAME"]
+    folder.mkdir(parents=True)
+    (folder / f"{HAS['USER_ID']}.txt").write_bytes(TEXT)
+
+    done = _harness(tmp_path, f"leakcheck.values={values}")
+
+    assert done.returncode == 1, done.stderr
+    assert "LEAK reports/" in done.stdout
+    assert "characters)" in done.stdout
+    assert HAS["LAST_NAME"].lower() not in (done.stdout + done.stderr).lower()
+    assert HAS["USER_ID"].lower() not in (done.stdout + done.stderr).lower()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.curate.agreement import agreement
+from harness.curate.pii.checks import iban_valid
 from harness.curate.pii.rules import rules_detector
 from harness.curate.pseudonyms import Pseudonyms
 from harness.curate.redact import Redactor
@@ -281,3 +282,113 @@ def _gold(row: dict[str, Any]) -> Payload:
 def _text(record: LogRecord) -> str:
     message = record.messages[0]
     return arguments_of(message) if "tool_calls" in message else str(message["content"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("My name is Will Hunter and I need help", "Will Hunter"),
+        ("My name is May Green.", "May Green"),
+        ("PASSENGERS\n1. JOHN SMITH\n2. MARIA GONZALEZ", "JOHN SMITH"),
+        ("<user><last_name>Raman</last_name><password>s3cretpw1</password></user>", "Raman"),
+        ("<user><last_name>Raman</last_name><password>s3cretpw1</password></user>", "s3cretpw1"),
+        ("POST email=joe%40corp.com&x=1", "joe%40corp"),
+        ("curl -u alice:Tr0ub4dor&3 https://x.com", "Tr0ub4dor"),
+        ("redis://:s3cr3tPassw0rd9@cache.internal:6379/0", "s3cr3tPassw0rd9"),
+        ("DATABASE_URL=mysql://root:Kx@9fQ2@db.internal/x", "9fQ2"),
+        ("pwd=Test-4821x", "Test-4821x"),
+        ("Password: My$ecret99", "My$ecret99"),
+        ("card=4111.1111.1111.1111", "4111.1111.1111.1111"),
+        ("Passport number: C01X00T47", "C01X00T47"),
+    ],
+)
+def test_a_value_in_an_odd_place_is_replaced(text: str, value: str) -> None:
+    (message,) = redactor().record(call(user(text))).messages
+
+    assert value not in message["content"]
+
+
+def test_an_address_in_a_url_has_the_surrogate_that_it_has_in_prose() -> None:
+    (message,) = redactor().record(call(user("I am joe.f@corp.com: /u?email=joe.f%40corp.com"))).messages
+
+    plain = message["content"].split()[2].rstrip(":")
+    assert plain != "joe.f@corp.com"
+    assert message["content"].endswith("email=" + plain.replace("@", "%40"))
+
+
+def test_a_drawn_id_is_no_account_and_a_decorator_no_address() -> None:
+    uuid = next(
+        name for name in (f"de{n:02d}4a7b-1234-4234-9234-123456789abc" for n in range(2, 99)) if iban_valid(name)
+    )
+    text = f"trace {uuid}, 22-@pytest.mark.parametrize"
+
+    assert redactor().record(call(user(text))).messages[0]["content"] == text
+
+
+def test_a_line_of_an_event_stream_is_no_picture() -> None:
+    event = 'data: {"email": "joe@corp.com"}'
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    parts = [{"type": "text", "text": event}, {"type": "image_url", "image_url": {"url": picture}}]
+
+    record = redactor().record(call({"role": "tool", "content": parts}, extra={"note": "data: joe@corp.com"}))
+
+    assert "joe@corp.com" not in json.dumps([record.messages[0], record.extra])
+    assert record.messages[0]["content"][1] == parts[1]
+
+
+def test_a_known_name_is_replaced_where_it_is_a_key_as_well() -> None:
+    record = redactor().record(
+        call(user("My name is Margaret Oyelaran."), reply=asks("split", '{"shares": {"Margaret": 3, "total": 4}}'))
+    )
+
+    name = record.messages[0]["content"].split()[3]
+    assert json.loads(arguments_of(record.reply)) == {"shares": {name: 3, "total": 4}}
+
+
+@pytest.mark.parametrize(
+    ("session", "user"),
+    [("1-415-555-2671", None), ("4111111111111111", None), ("joe.fernandez:7", "joe.fernandez"),
+     ("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "3f2504e0-4f89-41d3-9a0c-0305e82c3301")],
+)  # fmt: skip
+def test_a_session_named_after_its_user_does_not_tell_them(session: str, user: str | None) -> None:
+    record = LogRecord("r", "test", (), session=session, user=user, span=f"call of {session}")
+
+    redacted = redactor().record(record)
+
+    assert redacted.session is not None
+    assert (user or session) not in json.dumps([redacted.session, redacted.span, redacted.user])
+
+
+def test_headers_among_the_parameters_are_left_out() -> None:
+    record = call(user("hi"), params={"extra_headers": {"Authorization": "Bearer abcdefghijkl", "X-Trace": "on"}})
+
+    assert redactor().record(record).params == {"extra_headers": {"X-Trace": "on"}}
+
+
+def test_a_number_that_a_table_made_a_decimal_is_replaced() -> None:
+    content = json.dumps({"phone": 4155552671.0, "price": 12.5})
+
+    record = redactor().record(call({"role": "tool", "content": content}, extra={"phone": 4155552671.0}))
+
+    told = json.loads(record.messages[0]["content"])
+    assert told["phone"] != 4155552671.0
+    assert told == {"phone": record.extra["phone"], "price": 12.5}
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_name_with_an_apostrophe_is_replaced_within_an_id(depth: int) -> None:
+    content = json.dumps({"last_name": "O'connell", "user_id": "vivienne_o'connell_3400"})
+    for _ in range(depth - 1):
+        content = json.dumps({"raw": content})
+
+    record = redactor().record(call(user("My name is Vivienne O'connell."), {"role": "tool", "content": content}))
+
+    assert "connell" not in json.dumps(record.messages).lower()
+
+
+def test_a_name_with_an_apostrophe_is_replaced_whole_in_a_text_with_backslashes() -> None:
+    text = 'got {\\"last_name\\": \\"O\'Brannigan\\"} back'
+
+    (message,) = redactor().record(call(user(text))).messages
+
+    assert "Brannigan" not in message["content"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import LogsConfig
+from harness.config import CollectConfig, LogsConfig
 from harness.errors import DataError
 from harness.logs.books import CollectManifest
 from harness.logs.collect import HUMAN_CHAT, TOO_OLD, Collected, check_share, collect
@@ -16,6 +16,7 @@ from harness.logs.reading import FileItem, LogFile, read_files
 from harness.logs.store import LogStore, StoreKey
 from harness.logs.store.rows import row_of
 from harness.records.logs import LogRecord
+from harness.verbs.collect import main
 from tests.support.log_calls import START, openai_line, write_openai
 
 KEY = StoreKey(bytes(range(32)))
@@ -224,3 +225,51 @@ def test_nothing_of_a_store_is_read_again_as_a_log(tmp_path: Path) -> None:
 
     assert again.books.total("kept") == 0
     assert len(list(store.records())) == 6
+
+
+def test_a_file_that_looked_like_no_log_is_read_once_its_format_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    write_openai(folder / "good.jsonl", 3)
+    odd = folder / "odd.jsonl"
+    odd.write_text("no json\n" * 20_000 + openai_line(9) + "\n")
+    store = opened(tmp_path)
+
+    as_found = read(store, folder)
+    again = read(store, folder)
+    named = read(store, odd, format="openai")
+
+    assert counts(as_found) == [4, 3, 0, 0, 1]
+    assert counts(again) == [0, 0, 0, 0, 0]
+    assert counts(named) == [20_001, 1, 0, 20_000, 0]
+
+
+def test_a_file_that_was_read_in_another_format_is_read_anew(tmp_path: Path) -> None:
+    log = write_openai(tmp_path / "a.jsonl", 3)
+    store = opened(tmp_path)
+
+    wrong = read(store, log, format="tensorzero")
+    right = read(store, log, format="openai")
+
+    assert wrong.books.total("kept") == 0
+    assert counts(right) == [3, 3, 0, 0, 0]
+
+
+def test_a_path_that_is_mistyped_leaves_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = CollectConfig.model_validate({"do": "collect", "logs": {"path": "not/there"}, "store": {}})
+
+    with pytest.raises(DataError, match="not/there is not there"):
+        main([config])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_no_format_is_not_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "notes.jsonl"
+    log.write_text("Maria Gonzalez, 078-05-1120\n")
+
+    with pytest.raises(DataError, match="begins with no JSON") as error:
+        read(opened(tmp_path), log)
+
+    assert "Maria" not in str(error.value)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.config import CollectConfig, ForgetConfig, RotateConfig
+from harness.curate.canary import is_planted
 from harness.errors import DataError, HarnessError
 from harness.logs.store import LogStore, store_key
+from harness.store.calls import read_calls
 from harness.verbs import collect, forget, rotate
 from tests.support.log_calls import size_of, write_openai
 
@@ -180,3 +182,25 @@ def test_real_logs_shrink_at_least_twelve_times(tmp_path: Path, capsys: pytest.C
         unpacked = len(file.read())
     assert "500 kept" in capsys.readouterr().out
     assert size_of(tmp_path / "store") * 12 < unpacked
+
+
+@pytest.mark.parametrize("policy", [("curate.pii=rules",), ("curate.pii=off", "curate.i_know=true")])
+def test_canaries_of_the_intake_are_in_the_store_alone(policy: tuple[str, ...], tmp_path: Path) -> None:
+    log = write_openai(tmp_path / "a.jsonl", 12)
+    told = {**os.environ, "HARNESS_PSEUDONYM_KEY": "k" * 44, "XDG_STATE_HOME": str(tmp_path / "state")}
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "harness", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=told)
+
+    collected = [run("do=collect", f"logs.path={log}", "logs.canaries=2") for _ in range(2)]
+    curated = run("do=curate", "curate.name=all", *policy)
+    checked = run("do=leakcheck")
+
+    assert [one.returncode for one in (*collected, curated)] == [0, 0, 0], curated.stderr
+    with LogStore.open(tmp_path / "logstore", key=None, reader="test") as store:
+        assert sum(map(is_planted, store.records())) == 2
+    assert "read 12 calls" in curated.stdout
+    assert not any(call.session and "planted" in call.session for call in read_calls(tmp_path / "curated" / "all"))
+    assert checked.returncode == 0, checked.stdout
+    assert ", 0 of them with values" not in checked.stdout
