@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from harness.records import Record
 
@@ -23,6 +23,15 @@ __all__ = [
     "VllmConfig",
     "VllmLoraConfig",
 ]
+
+
+def _nothing_as_empty(value: object) -> object:
+    """In the files such a mapping is null: Hydra takes a whole mapping for it, and no new key for an empty one."""
+    return {} if value is None else value
+
+
+Fields = Annotated[dict[str, Any], BeforeValidator(_nothing_as_empty)]
+"""A mapping of names that we do not know beforehand, empty by default."""
 
 
 class LoraConfig(Record):
@@ -62,7 +71,7 @@ class EndpointConfig(Record):
     connect_timeout_s: float = Field(default=5.0, gt=0)
     check: bool = True
     """Ask for the list of models before the run."""
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Fields = Field(default_factory=dict)
     """Request fields that this server wants."""
 
 
@@ -76,7 +85,7 @@ class AttachedConfig(Record):
     """How long to wait while it says that it still loads."""
     context_tokens: int | None = Field(default=None, ge=64)
     """Least room for one request, as far as the model has it: an engine with less is refused. None: taken as it is."""
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Fields = Field(default_factory=dict)
     """Further request fields that this engine takes."""
 
 
@@ -95,7 +104,7 @@ class LlamaServerConfig(AttachedConfig):
     """Prompt cache, as in the backend `llamacpp`."""
     lora: tuple[AdapterConfig, ...] = ()
     """Scales sent with every request; adapters that are not named keep the server's."""
-    template_options: dict[str, Any] = Field(default_factory=dict)
+    template_options: Fields = Field(default_factory=dict)
     """What the chat template is told, such as {enable_thinking: false}."""
 
 
@@ -121,7 +130,7 @@ class ServingConfig(AttachedConfig):
     """Servers for GPUs that load safetensors: SGLang, TensorRT-LLM's `trtllm-serve`, and a `vllm serve` of yours."""
 
     name: Literal["sglang", "trtllm", "vllm_server"]
-    template_options: dict[str, Any] = Field(default_factory=dict)
+    template_options: Fields = Field(default_factory=dict)
     """What the chat template is told, such as {enable_thinking: false}."""
 
 
@@ -166,11 +175,11 @@ class VllmConfig(Record):
     """How native calls are read out of the reply: hermes, llama3_json, qwen3_coder, …"""
     reasoning_parser: str | None = None
     lora: tuple[VllmLoraConfig, ...] = ()
-    template_options: dict[str, Any] = Field(default_factory=dict)
+    template_options: Fields = Field(default_factory=dict)
     """What the chat template is told, such as {enable_thinking: false}."""
     extra_args: tuple[str, ...] = ()
     """Further words for vLLM's command line."""
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Fields = Field(default_factory=dict)
     """Further request fields."""
     start_timeout_s: float = Field(default=900.0, gt=0)
 
@@ -195,7 +204,7 @@ class LitellmConfig(Record):
     """`mark`: the tools and the system message are marked for the prompt cache, which Claude models want to be told."""
     drop: tuple[str, ...] = ("seed",)
     """Request fields left out where litellm says that the provider does not know them; any other is an error then."""
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Fields = Field(default_factory=dict)
     """What litellm takes besides for this provider, such as `aws_region_name` or `api_version`. No keys."""
     start_timeout_s: float = Field(default=60.0, gt=0)
 
