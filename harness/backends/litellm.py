@@ -4,7 +4,6 @@ litellm takes seconds to import and holds other packages back; so the harness ne
 measures hosted models as it measures every other. The relay and its times are in `harness.backends.litellm_child`.
 """
 
-import asyncio
 import os
 import secrets
 import stat
@@ -91,7 +90,7 @@ class Litellm:
             try:
                 yield self._endpoint(answer, settings.password)
             except Exception as error:
-                if await _ended(child):
+                if await child.ends():
                     raise BackendError(child.obituary("during the run")) from error
                 raise
             if child.ended():
@@ -151,15 +150,6 @@ class Litellm:
                 "it: backend.python=…"
             )
         return BackendError(f"litellm did not come up ({kind}): {' '.join(reason.split())[:300]}")
-
-
-async def _ended(child: ServerProcess) -> bool:
-    """Whether the child has ended, or does so at once: its connections close a moment before it is gone."""
-    for _ in range(10):
-        if child.ended():
-            return True
-        await asyncio.sleep(0.02)
-    return False
 
 
 def _python(configured: str | None) -> str:

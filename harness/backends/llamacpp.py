@@ -93,7 +93,7 @@ class LlamaCpp:
             try:
                 yield endpoint
             except Exception as error:
-                if process.ended():
+                if await process.ends():
                     raise BackendError(process.obituary("during the run")) from error
                 raise
             if process.ended():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from harness.errors import BackendError
 __all__ = ["ServerProcess", "reason_in_log"]
 
 _GRACE_S = 5.0
+_LOOK_S = 0.02
 _LOG_TAIL_BYTES = 64 * 1024
 _LEVEL = re.compile(r"^\d+\.\d+\.\d+\.\d+ E\s+(?P<said>.*)")
 _FATAL = re.compile(r"GGML_ASSERT|GGML_ABORT|terminate called|what\(\):|Error: |error while loading")
@@ -109,6 +111,15 @@ class ServerProcess:
     def ended(self) -> bool:
         """Whether the child has ended by itself."""
         return self._running.poll() is not None
+
+    async def ends(self, within_s: float = 2.0) -> bool:
+        """Whether the child has ended, or does so at once: its connections close a moment before it is gone."""
+        until = time.monotonic() + within_s
+        while not self.ended():
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
 
     def obituary(self, when: str) -> str:
         """One line on how the child ended, with the reason from its log."""

@@ -88,7 +88,7 @@ class TransformersLane:
             try:
                 yield await self._endpoint(answer, checkpoint, settings, child.pid)
             except Exception as error:
-                if await _ended(child):
+                if await child.ends():
                     raise BackendError(child.obituary("during the run")) from error
                 raise
             if child.ended():
@@ -171,12 +171,3 @@ class TransformersLane:
 def _environment() -> dict[str, str]:
     """What the engine's process is told; how threads wait, unless the environment says something of its own."""
     return _ENVIRONMENT if any(name in os.environ for name in _SPIN) else _ENVIRONMENT | _SPIN
-
-
-async def _ended(child: ServerProcess) -> bool:
-    """Whether the child has ended, or does so at once: its connections close a moment before it is gone."""
-    for _ in range(10):
-        if child.ended():
-            return True
-        await asyncio.sleep(0.02)
-    return False

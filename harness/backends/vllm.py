@@ -88,7 +88,7 @@ class Vllm:
             try:
                 yield endpoint
             except Exception as error:
-                if await _ended(process):
+                if await process.ends():
                     raise BackendError(_obituary(process, "during the run")) from error
                 raise
             if process.ended():
@@ -229,15 +229,6 @@ def _obituary(process: ServerProcess, when: str) -> str:
     way_out = advice(reason)
     how = process.obituary(when).split(": ", 1)[0]
     return how + (f": {reason}" if reason else "") + (f"; {way_out}" if way_out else "")
-
-
-async def _ended(process: ServerProcess) -> bool:
-    """Whether vLLM has ended, or does so at once: its connections close a moment before the launcher is gone."""
-    for _ in range(20):
-        if process.ended():
-            return True
-        await asyncio.sleep(0.1)
-    return False
 
 
 @contextmanager

@@ -127,3 +127,19 @@ def test_the_reason_is_the_first_line_that_explains(log: str, reason: str) -> No
     assert reason in said
     assert "/src" not in said
     assert bool(said) == bool(reason)
+
+
+async def test_a_process_that_is_about_to_end_is_waited_for_and_a_living_one_is_not_taken_for_dead(
+    tmp_path: Path,
+) -> None:
+    dying = script(tmp_path, ANSWERS + "    import time\n    time.sleep(0.4)\n")
+    with ServerProcess(dying, {"settings": 0}, environment={}) as process:
+        await process.answer(20)
+        soon = await process.ends(10)
+
+    living = script(tmp_path, ANSWERS + "    sys.stdin.read()\n")
+    with ServerProcess(living, {"settings": 0}, environment={}) as process:
+        await process.answer(20)
+        never = await process.ends(0.1)
+
+    assert (soon, never) == (True, False)
