@@ -1,5 +1,6 @@
 """What a format of logs is: how it is recognised, and how its entries become records."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,7 +83,7 @@ def paths_of(head: bytes) -> frozenset[str]:
     return shape(head)
 
 
-class JsonFormat:
+class JsonFormat(ABC):
     """Base of the formats that are JSON: an entry a line, or a document (an object or a list over several lines)."""
 
     name: ClassVar[str]
@@ -91,9 +92,9 @@ class JsonFormat:
         """The entries of a line or document. Raises Unreadable."""
         return (data,)
 
+    @abstractmethod
     def entry(self, data: Any, mark: bytes) -> LogRecord | Skip:
         """The record of an entry. `mark`: bytes that identify it in its source. Raises Unreadable."""
-        raise NotImplementedError
 
     def place(self, data: Any) -> Place | None:
         """Session and time of an entry that has no step of its own, for numbering. Raises Unreadable."""
