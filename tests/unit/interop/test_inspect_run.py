@@ -20,8 +20,6 @@ from harness.runner.job import Outcome
 from tests.support.inspect_tasks import TASKS, adds
 from tests.support.openai_server import Server, Step, error, serve_in_thread
 
-pytestmark = pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning")  # Inspect leaves its own open
-
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:

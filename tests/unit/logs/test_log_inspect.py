@@ -11,8 +11,6 @@ from harness.records.logs import LogRecord
 
 pytest.importorskip("inspect_ai", reason="needs the extra suites")
 
-pytestmark = pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning")  # Inspect leaves its own open
-
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
