@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from harness.curate.pii.shadow import plain_text
 from harness.records.logs import LogRecord
 
 __all__ = ["Agreement", "Difference", "agreement"]
@@ -73,7 +74,7 @@ def agreement(before: Sequence[LogRecord], after: Sequence[LogRecord]) -> Agreem
                 session = old.session or old.id
                 if forth.setdefault((session, _typed(value)), redacted) != redacted:
                     said = Difference(*where[:2], said.path, "equal values became different")
-                elif back.setdefault((session, _typed(redacted)), value) != value:
+                elif _plain(back.setdefault((session, _typed(redacted)), value)) != _plain(value):
                     said = Difference(*where[:2], said.path, "different values became equal")
                 if said.what:
                     found.differences.append(said)
@@ -87,7 +88,17 @@ def _standing(found: Agreement, texts: tuple[str, ...], value: Any, redacted: An
     found.copied += stood
     if stood and not stands:
         return "stood in the messages, and no longer does"
-    return "stands in the messages, and did not" if stands and not stood else ""
+    if not stands or stood or value in plain_text(texts[0]) or "".join(value.split()) in _squeezed(texts[0]):
+        return ""  # written otherwise there: full-width, over two lines
+    return "stands in the messages, and did not"
+
+
+def _squeezed(text: str) -> str:
+    return "".join(plain_text(text).replace("\\n", "\n").split())
+
+
+def _plain(value: Any) -> Any:
+    return plain_text(value) if isinstance(value, str) else value
 
 
 def _typed(value: Any) -> tuple[str, Any]:

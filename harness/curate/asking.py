@@ -3,21 +3,13 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-from harness.records.logs import Payload, canonical
+from harness.records.logs import DELIVERY_PARAMS, Payload, canonical
 
-__all__ = ["IGNORED_PARAMS", "Asking", "action_of", "answer_hash", "plain_text"]
-
-IGNORED_PARAMS: Final = frozenset(
-    {
-        "extra_headers", "metadata", "model", "prompt_cache_key", "request_timeout", "safety_identifier", "seed",
-        "service_tier", "store", "stream", "stream_options", "timeout", "user",
-    }
-)  # fmt: skip
-"""Parameters that change how an answer is delivered, billed or drawn, not what is asked."""
+__all__ = ["Asking", "action_of", "answer_hash", "plain_text"]
 
 
 class Asking:
@@ -42,7 +34,7 @@ class Asking:
             hasher.update(hashed)
             for one in ids:
                 hasher.update(order.setdefault(one, len(order)).to_bytes(4, "big"))
-        kept = {name: value for name, value in params.items() if name not in IGNORED_PARAMS and value is not None}
+        kept = {name: value for name, value in params.items() if name not in DELIVERY_PARAMS and value is not None}
         hasher.update(self._tools(tools) if tools >= 0 else b"")
         hasher.update(canonical([kept, model]))
         return hasher.digest()

@@ -150,7 +150,7 @@ def _tar(file: BinaryIO, _: bytes | None) -> Iterator[tuple[str, BinaryIO]]:
 
 def _parquet(file: BinaryIO, key: bytes | None) -> Iterator[tuple[str, BinaryIO]]:
     if pq is None:
-        raise Unopened("parquet: pip install 'slm-harness[logs]' to read it")
+        raise Unopened("parquet, which this Python cannot read: pip install pyarrow")
     decryption = None if key is None or not is_encrypted(file) else pe.create_decryption_properties(key)
     with pq.ParquetFile(file, decryption_properties=decryption) as table:
         for batch in table.iter_batches(batch_size=_ROWS):

@@ -1,17 +1,14 @@
 """A curated folder made of records: redacted, filtered, grouped, split and written, whole or not at all."""
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from harness import __version__
@@ -32,6 +29,7 @@ from harness.records import Record, Usage
 from harness.records.call import SPLITS, Call, Split
 from harness.records.curated import CuratedManifest, DisagreementRow, LeakageReport, RuleCount
 from harness.store.calls import CALLS, CONTENTS, CURATED_MANIFEST, CallWriter, read_curated, read_splits, sha256_of
+from harness.store.remaking import making, write_closed
 
 __all__ = ["DISAGREEMENT", "LEAKAGE", "Curated", "Source", "curate"]
 
@@ -83,7 +81,7 @@ def curate(source: Source, options: CurateOptions, tell: OnProgress) -> Curated:
     first = FirstRules(options)
     began_s = time.monotonic()
     tell(Progress("reading", 0, 0))
-    with _making(folder) as temporary, Spool(temporary) as spool:
+    with making(folder) as temporary, Spool(temporary) as spool:
         books = Books()
         taken = take_in(
             source.records,
@@ -92,7 +90,7 @@ def curate(source: Source, options: CurateOptions, tell: OnProgress) -> Curated:
             first,
             redact=source.redact,
             user_key=source.user_key,
-            tell=lambda done: tell(Progress("reading and redacting", done, None)),
+            tell=lambda what, done: tell(Progress(what, done, None)),
         )
         return _Work(source, options, tell, spool, books, taken, began_s).finish(temporary, folder)
 
@@ -127,14 +125,14 @@ class _Work:
         with CallWriter(temporary) as writer:
             for call in self._calls(kept, answers, names):
                 writer.add(call)
-        (temporary / LEAKAGE).write_text(report.model_dump_json(indent=2) + "\n")
-        (temporary / DISAGREEMENT).write_text(_Disagreement(rows=rows).model_dump_json(indent=2) + "\n")
+        write_closed(temporary / LEAKAGE, report.model_dump_json(indent=2).encode() + b"\n")
+        write_closed(temporary / DISAGREEMENT, _Disagreement(rows=rows).model_dump_json(indent=2).encode() + b"\n")
         more = self.source.files()
         for name, data in more.items():
-            (temporary / name).write_bytes(data)
+            write_closed(temporary / name, data)
         manifest = self._manifest(temporary, kept, (CALLS, CONTENTS, LEAKAGE, DISAGREEMENT, *more))
-        (temporary / CURATED_MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-        (temporary / ".gitignore").write_text("*\n")
+        write_closed(temporary / CURATED_MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+        write_closed(temporary / ".gitignore", b"*\n")
         untested = {entry.agent for entry in kept} - {entry.agent for entry in kept if entry.split == "test"} - {None}
         return Curated(
             folder=folder,
@@ -270,33 +268,3 @@ def _nothing_left(books: Books, entries: Iterable[Entry]) -> str:
         return "the store holds no calls; fill it with do=collect logs.path=…"
     told = ", ".join(f"{count:,} {rule}" for rule, count in books.rows())
     return f"none of {books.read:,} calls is left ({told}); loosen curate.drop, agents, models, min_outcome or times"
-
-
-@contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """A folder beside the one to be made, moved into its place when the context ends well, and removed if not."""
-    if folder.exists() and not (folder / CURATED_MANIFEST).is_file():
-        raise DataError(f"{folder} is there and holds no curated calls; choose another curate.name or curate.out")
-    temporary = folder.with_name(f".{folder.name}.partial")
-    old = folder.with_name(f".{folder.name}.old")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=False)
-        with lock:
-            try:
-                shutil.rmtree(temporary, ignore_errors=True)
-                if old.exists() and not folder.exists():  # cut off between the two renames below
-                    old.rename(folder)
-                temporary.mkdir(mode=0o700)
-                yield temporary
-                shutil.rmtree(old, ignore_errors=True)
-                if folder.exists():
-                    folder.rename(old)
-                temporary.rename(folder)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-    except Timeout:
-        raise DataError(f"{folder} is being made by another process; wait for it to end") from None
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written ({error.strerror}); choose another folder: curate.out=…") from None

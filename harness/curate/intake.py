@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ Redact = Callable[[Records], Iterator[LogRecord]]
 """The records redacted, in their order; it may read them twice."""
 _FACTS: Final = ("latency_s", "latency_kind", "ttft_s", "cost_usd")
 _WHOLE: Final = 1 << 128
+_TELL_EVERY: Final = 64
+LEARNING: Final = "learning what is personal"
+REDACTING: Final = "reading and redacting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,22 @@ class _Chosen:
     source: Records
     rule: Callable[[LogRecord], str | None]
     books: Books
+    tell: Callable[[int], None]
+    """Characters of the messages that were learnt from so far."""
     passes: int = 0
     ids: int = 0
+    redacting: bool = False
+    """Whether a record came back redacted: until then those that are read are only learnt from."""
 
     def __call__(self) -> Iterator[LogRecord]:
         self.passes += 1
         counting = self.passes == 1
-        for record in self.source():
+        chars = 0
+        for number, record in enumerate(self.source(), 1):
+            if not self.redacting:
+                chars += sum(len(str(message.get("content") or "")) for message in record.messages)
+                if number % _TELL_EVERY == 0:
+                    self.tell(chars)
             rule = self.rule(record)
             if counting and not is_planted(record):  # they are in no split, and so in no books
                 self.books.read += 1
@@ -122,16 +135,20 @@ def take_in(
     *,
     redact: Redact,
     user_key: bytes,
-    tell: Callable[[int], None],
+    tell: Callable[[str, int], None],
 ) -> Taken:
-    """Reads all records; `first` says which are left out before they are redacted. tell: bytes of requests so far."""
+    """Reads all records; `first` says which are left out before they are redacted.
+
+    tell: the step, learning or redacting, and how much of the requests is done, in characters or bytes.
+    """
     intake = _Intake(spool, Asking(spool.value), user_key)
-    chosen = _Chosen(records, first, books)
+    chosen = _Chosen(records, first, books, partial(tell, LEARNING))
     entries: list[Entry] = []
     total = 0
     for record in redact(chosen):
+        chosen.redacting = True
         entry = intake.entry(record)
         entries.append(entry)
         total += entry.size
-        tell(total)
+        tell(REDACTING, total)
     return Taken(sorted(entries, key=in_time_order), total, f"{chosen.ids % _WHOLE:032x}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from harness.config.pii import SECRET_KINDS
 from harness.curate.pii.names import family_names, given_names
 from harness.curate.pii.places import words
+from harness.curate.pii.shadow import shadow
 from harness.curate.pii.spans import Span
 from harness.curate.surrogates.kinds import stays
 
@@ -115,7 +116,16 @@ class KnownValues:
 
     def find(self, text: str, found: Iterable[Span]) -> list[Span]:
         """The spans found, and in the gaps between them the known values, as whole words."""
+        shade = shadow(text) if self._by_first else None
+        if shade is None:
+            return self._find(text, list(found))
         spans = list(found)
+        more = self._find(shade.text, [shade.under(span) for span in spans])
+        spans += [shade.span(span) for span in more if span.by == "known"]
+        spans.sort(key=lambda span: span.start)
+        return spans
+
+    def _find(self, text: str, spans: list[Span]) -> list[Span]:
         small = text.lower()
         if not self._by_first or len(small) != len(text):
             return spans

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from harness.curate.known import KnownValues
 from harness.curate.pii.fields import field_kind
 from harness.curate.pii.rules import RulesDetector
+from harness.curate.pii.shadow import plain_value
 from harness.curate.pii.spans import Detector, Span
 from harness.curate.walk import Leaf, Walk
 from harness.records.logs import LogRecord, Payload, canonical
@@ -68,7 +69,7 @@ class Learning:
 
         def text(text: str, field: str | None, _: str) -> str:
             collected.extend(
-                (text[span.start : span.end], span.kind, span.score)
+                (plain_value(text[span.start : span.end], span.kind), span.kind, span.score)
                 for span in self._detector.find(text, field)
                 if _word(text, span)
             )
@@ -76,7 +77,7 @@ class Learning:
 
         def whole(text: str, _: str) -> None:
             for span in self._detector.find(text):
-                value = text[span.start : span.end]
+                value = plain_value(text[span.start : span.end], span.kind)
                 if _word(text, span) and not any(char in value for char in '"\\{}[]'):
                     collected.append((value, span.kind, span.score))
 

@@ -1,12 +1,13 @@
 """Pseudonyms: one surrogate for each value and kind, under a key that is in no artefact."""
 
 import base64
+import io
 import json
 import os
 import secrets
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -38,9 +39,13 @@ def private_file(name: str) -> Path:
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read (0600), in place of one that is there."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _put_private(path, text.encode())
+
+
+def _put_private(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
     temporary.replace(path)
 
 
@@ -75,6 +80,20 @@ def _key(text: str, where: str) -> bytes:
     return blake2b(text.strip().encode(), digest_size=32, person=b"slm-pseudonyms").digest()
 
 
+def _encrypted(rows: Sequence[Mapping[str, str]], key: bytes) -> bytes:
+    """Rows of texts as an encrypted Parquet file."""
+    import pyarrow as pa  # only where a map is asked for
+    import pyarrow.parquet as pq
+    import pyarrow.parquet.encryption as pe
+
+    table = pa.Table.from_pylist(
+        [dict(row) for row in rows], pa.schema([(name, pa.string()) for name in ("kind", "surrogate", "value")])
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", encryption_properties=pe.create_encryption_properties(key))
+    return buffer.getvalue()
+
+
 @dataclass(slots=True)
 class _Scoped:
     """What one scope has given out."""
@@ -91,7 +110,14 @@ class Pseudonyms:
     Addresses of machines and secrets are drawn, and what was drawn is kept while this lives, so that no two meet.
     """
 
-    def __init__(self, key: bytes, scope: Scope = "project", restore_map: Path | None = None) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        scope: Scope = "project",
+        restore_map: Path | None = None,
+        restore_key: bytes | None = None,
+    ) -> None:
+        """restore_key: 32 bytes that the restore map is encrypted with; None: it is in the clear."""
         if restore_map is not None and restore_map.expanduser().resolve().is_relative_to(Path.cwd()):
             raise ConfigError(
                 f"curate.restore_map={restore_map} lies in the project; choose a file outside of {Path.cwd()}"
@@ -99,6 +125,7 @@ class Pseudonyms:
         self._key = key
         self._scope = scope
         self._restore = restore_map
+        self._restore_key = restore_key
         self._back: dict[tuple[str, str], str] = {}
         self._scopes: OrderedDict[str, _Scoped] = OrderedDict()
         self._drawn: dict[tuple[str, str], str] = {}
@@ -119,12 +146,19 @@ class Pseudonyms:
         return known
 
     def close(self) -> None:
-        """Writes the restore map, where one is asked for: readable by its owner alone."""
-        if self._restore is not None:
-            lines = [
-                json.dumps({"kind": kind, "surrogate": new, "value": old}) for (kind, new), old in self._back.items()
-            ]
-            write_private(self._restore.expanduser(), "\n".join((*lines, "")))
+        """Writes the restore map, where one is asked for: readable by its owner alone.
+
+        JSON lines in the clear, or with a key Parquet encrypted as the store's files are.
+        """
+        if self._restore is None:
+            return
+        rows = [{"kind": kind, "surrogate": new, "value": old} for (kind, new), old in self._back.items()]
+        path = self._restore.expanduser()
+        if self._restore_key is None:
+            write_private(path, "\n".join((*map(json.dumps, rows), "")))
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _put_private(path, _encrypted(rows, self._restore_key))
 
     def _scoped(self, name: str) -> _Scoped:
         scope = self._scopes.get(name)

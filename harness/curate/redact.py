@@ -9,6 +9,7 @@ from itertools import islice
 from harness.config.pii import SECRET_KINDS
 from harness.curate.known import KnownValues
 from harness.curate.learning import Learning, digest_of, may_be_value
+from harness.curate.pii.shadow import plain_value
 from harness.curate.pii.spans import Detector, Span
 from harness.curate.pseudonyms import Pseudonyms
 from harness.curate.walk import Leaf, Walk
@@ -184,10 +185,10 @@ class Redactor:
         pieces: list[str] = []
         done = 0
         for span in spans:
-            value = text[span.start : span.end]
+            value = plain_value(text[span.start : span.end], span.kind)
             kind = known.kind_of(value, span.kind)
             new = self._pseudonyms.of(kind, value, session)
-            if new != value:
+            if new != text[span.start : span.end]:
                 pieces += (text[done : span.start], new)
                 done = span.end
                 self.report.replaced[kind, where] += 1

@@ -52,6 +52,8 @@ class Redaction:
 
     options: CurateOptions
     config: PiiConfig
+    store_secret: bytes | None = None
+    """Of an encrypted store: the restore map is encrypted with it too."""
     control: Agreement | None = None
     planted: list[LogRecord] = field(default_factory=list)
     """Calls of made-up people, redacted: they are in no split."""
@@ -67,7 +69,7 @@ class Redaction:
         else:
             detector = rules_detector(self.config)
         restore = None if options.restore_map is None else Path(options.restore_map)
-        self._pseudonyms = Pseudonyms(self.key(), options.scope, restore)
+        self._pseudonyms = Pseudonyms(self.key(), options.scope, restore, self.store_secret)
         self._redactor = Redactor(detector, self._pseudonyms)
 
     def key(self) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.curate.json_text import Scalar, as_json, quoted, scalars
+from harness.curate.pii.names import family_names, given_names
 from harness.curate.pii.places import words
 from harness.records.logs import Payload
 
@@ -18,6 +19,15 @@ _AS_THEY_ARE = frozenset({"role", "tool_call_id", "finish_reason"})
 _DATA_URI = re.compile(r"data:[\w.+\-]+/[\w.+\-]+[;,]", re.IGNORECASE)
 """Of pictures and sound. `data: {…}` is a line of an event stream."""
 _DEEPEST = 60
+_WORD = re.compile(r"[^\W\d_]+")
+_DIGIT = re.compile(r"\d")
+_PARTS = frozenset(
+    words(
+        "user users customer client human person guest member caller visitor patient assistant agent system bot model "
+        "tool function developer admin support service example test default anonymous unknown main helper the a of and"
+    )
+)
+"""Names of parts that are played, of nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,16 @@ class Walk:
         if key == "tool_calls":
             return self._calls(value)
         if key == "name":
-            return self.text(value, "user.name", where) if role == "user" and isinstance(value, str) else value
+            return self._speaker(value, role, where) if isinstance(value, str) else value
         return self.value(value, key, where)
+
+    def _speaker(self, name: str, role: str, where: str) -> str:
+        """The `name` of a message: a user's is somebody's, a tool's nobody's, an agent's where it is a listed name."""
+        words = [word.lower() for word in _WORD.findall(name)]
+        if role == "tool" or (not _DIGIT.search(name) and all(word in _PARTS for word in words)):
+            return name
+        someone = role == "user" or any(word in given_names() or word in family_names() for word in words)
+        return self.text(name, ("user.name" if " " in name else "user_name") if someone else None, where)
 
     def _calls(self, calls: Any) -> Any:
         if not isinstance(calls, list):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
+
 from harness.assets.progress import console_progress
 from harness.config import CurateConfig
 from harness.curate.curated import Curated, Source, curate
@@ -21,9 +23,10 @@ def main(configs: Sequence[CurateConfig]) -> None:
     """Curates, and prints the books and reports. Raises GateFailed where more leaks than `curate.max_leak`."""
     (config,) = configs
     options = config.curate
-    redaction = Off() if options.pii == "off" else Redaction(options, config.pii)
     folder = Path(options.store or config.store.path)
     key = store_key(config.store.key_env, config.store.key_file)
+    secret = None if key is None else key.secret
+    redaction = Off() if options.pii == "off" else Redaction(options, config.pii, secret)
     with (
         LogStore.open(folder, key=key, reader="do=curate") as store,
         console_progress(show=config.progress != "off") as tell,
@@ -38,6 +41,9 @@ def main(configs: Sequence[CurateConfig]) -> None:
         )
         done = curate(source, options, tell)
     show(done)
+    if options.restore_map is not None and options.pii != "off":
+        how = "encrypted with the store's key" if secret else "in the clear, since the store has no key (mode 0600)"
+        Console().print(f"restore map: {options.restore_map}, {how}", highlight=False, soft_wrap=True, markup=False)
     _gate(done, options.max_leak)
 
 

@@ -17,10 +17,11 @@ from harness.curate.pii.places import (
     WEEKDAYS_MONTHS,
     words,
 )
+from harness.curate.pii.presence import Gate
 from harness.curate.pii.recognizer import Text, joined, starting
 from harness.curate.pii.spans import Span
 
-__all__ = ["find_addresses"]
+__all__ = ["ADDRESS_GATES", "find_addresses"]
 
 _CAP = rf"(?:[{UPPER}][\w'’.\-]{{0,24}})"
 _SMALL_WORD = (
@@ -192,20 +193,35 @@ _DIGIT = re.compile(r"[0-9]")
 _UNIT_WORDS = ("apt", "apt.", "apartment", "suite", " ste", " ste.", " flat")
 _END_WORDS = (*STREET_ENDS, " u.")
 
+ADDRESS_GATES: dict[str, Gate] = {
+    "street": Gate(_AMERICAN.pattern),
+    "street_french": Gate(_FRENCH.pattern),
+    "street_between_numbers": Gate(_NUMBER_WORDS_NUMBER.pattern),
+    "street_by_ending": Gate(f"(?i:{'|'.join(map(re.escape, (*_UNIT_WORDS, *_END_WORDS)))}){_HOUSE.pattern}"),
+    "street_by_beginning": Gate(f"(?i:{_BEFORE.pattern}){_HOUSE.pattern}"),
+    "military": Gate(_MILITARY.pattern),
+    "box": Gate(_BOX_OF.pattern + _BOX.pattern, small=True),
+    "corner": Gate(_CORNER.pattern),
+    "said": Gate(f"(?i:{_SAID.pattern})(?:{_SAID_VALUE.pattern})"),
+}
+"""What must be in a text for each finder of streets. (Edges as `$` do not count in a gate.)"""
+
 
 def _streets(text: Text) -> Iterator[Span]:
-    for match in _AMERICAN.finditer(text.raw):
+    for match in _AMERICAN.finditer(text.raw) if text.may("street") else ():
         if not joined(text.raw, match.start(), _EDGE):
             yield _street(*match.span(), 0.85, "street")
-    for match in _FRENCH.finditer(text.raw) if any(word in text.small for word in _FRENCH_WORDS) else ():
+    french = text.may("street_french") and any(word in text.small for word in _FRENCH_WORDS)
+    for match in _FRENCH.finditer(text.raw) if french else ():
         if not joined(text.raw, match.start(), _EDGE):
             yield _street(*match.span(), 0.75, "street_by_beginning")
-    for match in _NUMBER_WORDS_NUMBER.finditer(text.raw):
+    for match in _NUMBER_WORDS_NUMBER.finditer(text.raw) if text.may("street_between_numbers") else ():
         parts = match.group("middle").lower().replace(".", "").split()
         if not joined(text.raw, match.start(), _EDGE) and _is_street(match.group(), parts):
             yield _street(*match.span(), 0.55, "street_between_numbers")
     yield from _boxes(text)
-    yield from _by_house_number(text)
+    if text.may("street_by_ending") or text.may("street_by_beginning"):
+        yield from _by_house_number(text)
 
 
 def _is_street(value: str, parts: list[str]) -> bool:
@@ -214,10 +230,10 @@ def _is_street(value: str, parts: list[str]) -> bool:
 
 
 def _boxes(text: Text) -> Iterator[Span]:
-    if "po " in text.small:
+    if text.may("military") and "po " in text.small:
         for match in _MILITARY.finditer(text.raw):
             yield _street(*match.span(), 0.95, "military")
-    for match in _BOX.finditer(text.small):
+    for match in _BOX.finditer(text.small) if text.may("box") else ():
         opened = _BOX_OF.search(text.small, max(0, match.start() - 12), match.start())
         if opened is not None:
             yield _street(opened.start(), match.end(), 0.8, "box")
@@ -282,9 +298,9 @@ _TRAILING_NUMBER = re.compile(r"(?<![\d\w.,])[0-9]{1,6} $")
 
 def _said(text: Text) -> Iterator[Span]:
     """What follows words that announce an address."""
-    for match in _CORNER.finditer(text.raw):
+    for match in _CORNER.finditer(text.raw) if text.may("corner") else ():
         yield _street(*match.span("value"), 0.75, "corner")
-    for match in starting(_SAID, _SAID_FIRST, text.small):
+    for match in starting(_SAID, _SAID_FIRST, text.small) if text.may("said") else ():
         if joined(text.raw, match.start()):
             continue
         value = _SAID_VALUE.match(text.raw, match.end())

@@ -98,6 +98,10 @@ class Allowed:
             for place, pattern in enumerate(config.allow_patterns)
         )
 
+    def __bool__(self) -> bool:
+        """False where no value is."""
+        return bool(self._values or self._patterns)
+
     def __call__(self, value: str) -> bool:
         """True for a listed value, in any case, and for one that a pattern matches in full."""
         if value.strip().lower() in self._values:

@@ -1,16 +1,19 @@
 """Kinds told by the name of the field that a value stands in: `"zip": "92193"` has no other context."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
 from harness.curate.pii.checks import entropy_bits, looks_random
 from harness.curate.pii.places import words
+from harness.curate.pii.presence import Gate
 from harness.curate.pii.recognizer import Text
 from harness.curate.pii.secrets import is_placeholder
 from harness.curate.pii.spans import Span
+from harness.curate.pii.tongues import FIELDS_ABROAD
 
-__all__ = ["field_kind", "field_name", "find_in_pairs", "value_span"]
+__all__ = ["FIELD_GATES", "field_kind", "field_name", "find_in_pairs", "value_span"]
 
 _BY_NAME: dict[str, str] = {
     name: kind
@@ -75,7 +78,7 @@ _BY_NAME: dict[str, str] = {
         "PRIVATE_KEY": "private_key privatekey ssh_key ssh_private_key",
     }.items()
     for name in names.split()
-}
+} | {name: kind for kind, names in FIELDS_ABROAD.items() for name in names}
 _SQUASHED = {name.replace("_", ""): kind for name, kind in _BY_NAME.items()}
 _PERSONS = frozenset(
     words(
@@ -84,9 +87,13 @@ _PERSONS = frozenset(
         "recipient sender "
         "beneficiary cardholder traveler traveller subscriber "
         "applicant profile saved_passengers users customers employees "
-        "contacts"
+        "contacts "
+        "kunde mitarbeiter fahrgast utilisateur voyageur salarie usuario cliente persona pasajero paciente empleado "
+        "utente passeggero dipendente passageiro funcionario klant gebruiker reiziger medewerker"
     )
 )
+_GENERIC = frozenset(("name", "nom", "nombre", "nome", "naam"))
+"""A name of anything: of a person under a person."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _INDEX = re.compile(r"\[\d*\]|(?<=\.)\d+(?=\.|$)")
@@ -134,8 +141,8 @@ def field_kind(field: str) -> str | None:
     if not keys:
         return None
     last = _plain(keys[-1])
-    if last == "name" and len(keys) > 1:
-        return "PERSON" if _plain(keys[-2]) in _PERSONS else None
+    if last in _GENERIC:
+        return "PERSON" if len(keys) > 1 and _plain(keys[-2]) in _PERSONS else None
     return _BY_NAME.get(last) or _SQUASHED.get(last)
 
 
@@ -146,7 +153,12 @@ def field_name(field: str) -> str:
 
 
 def _plain(key: str) -> str:
+    if not key.isascii():  # `Téléphone`, `Straße`
+        key = _ACCENTS.sub("", unicodedata.normalize("NFKD", key.replace("ß", "ss")))
     return _SPLIT.sub("_", _CAMEL.sub("_", key).lower()).strip("_")
+
+
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
 
 
 def value_span(raw: str, start: int, end: int, kind: str) -> Span | None:
@@ -195,33 +207,49 @@ _BACKSLASHED = re.compile(
 def find_in_pairs(text: Text) -> Iterator[Span]:
     """Values of telling fields within JSON, Python's notation or JSON inside a string, wherever a text holds some."""
     raw = text.raw
-    if "</" in raw:
+    if "</" in raw and text.may("tagged"):
         for match in _TAGGED.finditer(raw):
             kind = field_kind(match["key"])
             span = None if kind is None else value_span(raw, *match.span("value"), kind)
             if span is not None:
                 yield span
-    if ":" not in raw and "=" not in raw:
+    if (":" not in raw and "=" not in raw) or not text.may("pair"):
         return
     for match in _COLON.finditer(raw):
-        group = str(match.lastgroup)
-        yield from _pair(raw, match.start(), *match.span(group))
+        span = _pair(raw, match.start(), *match.span(str(match.lastgroup)))
+        if span is not None:
+            yield span
     if "\\" in raw:
         for match in _BACKSLASHED.finditer(raw):
-            yield from _pair(raw, match.start(), *match.span(str(match.lastgroup)))
+            span = _pair(raw, match.start(), *match.span(str(match.lastgroup)))
+            if span is not None:
+                yield span
 
 
 _TAGGED = re.compile(r"<(?P<key>[A-Za-z_][\w.\-]{1,40})>(?P<value>[^<>\n]{1,160})</")
 _PARENT = re.compile(r"""([A-Za-z_]+)\\{0,7}["']\s{0,3}:\s{0,3}\[?\s{0,8}\{\s{0,8}\\{0,7}["']$""")
 
 
-def _pair(raw: str, key_end: int, start: int, end: int) -> Iterator[Span]:
+def _pair(raw: str, key_end: int, start: int, end: int) -> Span | None:
     before = raw[max(0, key_end - 40) : key_end].rstrip("\\")
     key = before[max(before.rfind('"'), before.rfind("'")) + 1 :]
     parent = _PARENT.search(before[: len(before) - len(key)]) if key == "name" else None
     kind = field_kind(key if parent is None else f"{parent[1]}.{key}")
-    if kind is None:
-        return
-    span = value_span(raw, start, end, kind)
-    if span is not None:
-        yield span
+    return None if kind is None else value_span(raw, start, end, kind)
+
+
+def _named_key(closes: str) -> str:
+    """A pattern of every key that could tell a kind, up to one of the characters behind a key.
+
+    Whatever is no letter may stand in and behind a name (`zip_code`, `zip.0`, `zipCode`); a key with a list's place or
+    a letter with an accent is not looked at here.
+    """
+    names = "|".join("[^a-zA-Z]*".join(name.split("_")) for name in sorted({*_BY_NAME, *_SQUASHED, *_GENERIC}))
+    return rf"(?:(?i:{names})[^a-zA-Z{closes}]*|(?:[^\x00-\x7f]|\[[0-9]*\])[^{closes}]*)"
+
+
+FIELD_GATES: dict[str, Gate] = {
+    "tagged": Gate(_named_key("<>") + r">[^<>\n]"),
+    "pair": Gate(_named_key("\"'") + r"[\"']\s*[:=]"),
+}
+"""What must be in a text for values that their field tells."""

@@ -10,20 +10,23 @@ from functools import lru_cache
 from importlib.resources import files
 
 from harness.curate.pii.places import STREET_WORDS, UPPER, WEEKDAYS_MONTHS, words
+from harness.curate.pii.presence import Gate
 from harness.curate.pii.recognizer import Text, joined, starting
 from harness.curate.pii.spans import Span
 
-__all__ = ["family_names", "find_again", "find_names", "given_names"]
+__all__ = ["NAME_GATES", "family_names", "find_again", "find_names", "given_names"]
 
 _CAP = rf"[{UPPER}](?:[^\W\d_]|(?<=[^\W\d_])['’\-](?=[^\W\d_])){{1,24}}"
 _INITIAL = rf"[{UPPER}]\b\.?"
 _PARTICLE = r"(?:de|da|do|dos|van|von|der|den|del|della|di|bin|al|el|la|le|ten|ter)"
 _ROW = re.compile(rf"{_CAP}(?:[ ](?:{_PARTICLE} ){{0,2}}(?:{_CAP}|{_INITIAL})){{0,4}}(?![\w@(\[/=\\]|\.\w|::)")
+_LETTERS = re.compile(r"[\W\d_]")
+_CAPITAL_RUN = re.compile(rf"[{UPPER}][^\W\d_]*")
 _SINGLE = re.compile(r"[^\W\d_][\w'’\-]*\.?")
 _TITLE = re.compile(
     r"(?P<title>Mrs?\.?|Ms\.?|Miss|Mme|Madam|mrs?\.|ms\.|Dr\.?"
     r"|dr\.|Prof(?:essor|\.)?|Rev\.|Hon\.|Capt\.|Lt\.|Sgt\.|"
-    r"Sir|Señora?|Sra?\.|Herr|Frau)"
+    r"Sir|Señora?|Sra?\.|Herrn?|Frau|Monsieur|Madame|Signora?|Senhora?|Mevrouw|Meneer)"
     rf" (?P<name>(?:{_CAP}|{_INITIAL})(?: (?:{_PARTICLE} )?(?:{_CAP}|{_INITIAL})){{0,3}})"
 )
 _TOLD = re.compile(
@@ -35,7 +38,9 @@ _TOLD = re.compile(
     r"|dear|hi|hello|hey|regards,|sincerely,|best,|thanks,|follow up with"
     r"|my (?:kid|son|daughter|wife|husband|brother|sister|"
     r"mother|father|friend|boss|partner|colleague)(?:'s name)"
-    r"?(?: is)?)"
+    r"?(?: is)?"
+    r"|mein name ist|ich hei(?:ß|ss)e|je m[’']appelle|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome è"
+    r"|meu nome é|me chamo|chamo-me|ik heet|mijn naam is)"
     r"(?:\*\*)?[ \t*\"'\n]{1,4}(?:mr\.? |mrs\.? |ms\.? |dr\.? )?"
 )
 _TOLD_FIRST = (
@@ -64,12 +69,34 @@ _TOLD_FIRST = (
     "thanks,",
     "follow up with",
     "my ",
+    "mein name ist",
+    "ich hei",
+    "je m",
+    "mon nom est",
+    "me llamo",
+    "mi nombre es",
+    "mi chiamo",
+    "il mio nome",
+    "meu nome",
+    "me chamo",
+    "chamo-me",
+    "ik heet",
+    "mijn naam is",
 )
 _TOLD_SMALL = re.compile(r"(?:name is|name's|call(?:s|ed)? (?:me|him|her)|follow up with|\bmy name:)$")
 _FULL = re.compile(rf"{_CAP}(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP}|{_INITIAL})){{0,3}}")
 _FULL_SMALL = re.compile(r"[^\W\d_]{3,20}(?: [^\W\d_]{3,20})?(?=[.,!?\n]|$| and\b| from\b| in\b)")
 _ID_END = re.compile(r"[0-9](?<=[a-z_.][0-9])[0-9]{0,5}(?![\w@])")
 _ID_START = re.compile(r"(?<![\w@./\-])(?P<first>[a-z]{2,15})[_.](?P<last>[a-z]{2,20})[_.]?$")
+
+NAME_GATES: dict[str, Gate] = {
+    "title": Gate(_TITLE.pattern),
+    "told_name": Gate(f"(?i:{_TOLD.pattern})[{UPPER}]"),
+    "told_name_small": Gate(rf"(?i:{_TOLD_SMALL.pattern})[\s*\"']+[^\W\d_]{{3}}"),
+    "id_of_names": Gate(_ID_START.pattern + _ID_END.pattern),
+}
+"""What must be in a text for each way to tell a name but the lists. (Edges as `$` do not count in a gate.)"""
+
 _COMMON = frozenset(
     (
         *STREET_WORDS,
@@ -125,26 +152,49 @@ def family_names() -> frozenset[str]:
     return _names("family_names.txt")
 
 
+@lru_cache(maxsize=1)
+def _first_names() -> frozenset[str]:
+    """Given names that are no common words."""
+    return given_names() - _COMMON
+
+
+@lru_cache(maxsize=1)
+def _first_runs() -> frozenset[str]:
+    """The letters that such a name begins with, up to a hyphen or an apostrophe."""
+    return frozenset(_LETTERS.split(name, maxsplit=1)[0] for name in _first_names())
+
+
 def _names(file: str) -> frozenset[str]:
     return frozenset((files("harness.curate.pii") / "data" / file).read_text(encoding="utf-8").split())
 
 
 def find_names(text: Text) -> Iterator[Span]:
     """Names with a title, announced names, rows of capital words from a known name on, and ids made of names."""
-    for match in _TITLE.finditer(text.raw):
+    for match in _TITLE.finditer(text.raw) if text.may("title") else ():
         if not joined(text.raw, match.start()) and match.group("name").split()[0].lower().rstrip(".") not in _COMMON:
             yield Span(*match.span("title"), "TITLE", 0.7, "title")
             yield Span(*match.span("name"), "PERSON", 0.8, "titled_name")
-    for match in starting(_TOLD, _TOLD_FIRST, text.small):
+    told = text.may("told_name") or text.may("told_name_small")
+    for match in starting(_TOLD, _TOLD_FIRST, text.small) if told else ():
         if not joined(text.raw, match.start(), "-"):
             yield from _told(text, match)
-    for match in _ROW.finditer(text.raw):
-        if not joined(text.raw, match.start(), "_@/\\#$.<-"):
-            yield from _row(match)
-    for digits in _ID_END.finditer(text.raw):
+    yield from _rows(text)
+    for digits in _ID_END.finditer(text.raw) if text.may("id_of_names") else ():
         opened = _ID_START.search(text.raw, max(0, digits.start() - 40), digits.start())
         if opened is not None and (opened["first"] in given_names() or opened["last"] in family_names()):
             yield Span(opened.start(), digits.end(), "USER_ID", 0.7, "id_of_names")
+
+
+def _rows(text: Text) -> Iterator[Span]:
+    """Names from the lists."""
+    if _first_runs().isdisjoint(map(str.lower, _CAPITAL_RUN.findall(text.raw))):
+        return
+    first_names = _first_names()
+    for match in _ROW.finditer(text.raw):
+        if first_names.isdisjoint(match[0].lower().split()):
+            continue  # nearly all: every sentence begins with a capital
+        if not joined(text.raw, match.start(), "_@/\\#$.<-"):
+            yield from _row(match)
 
 
 _MOST_PARTS = 300
@@ -199,7 +249,7 @@ def _row(match: re.Match[str]) -> Iterator[Span]:
     given, family = given_names(), family_names()
     for place, word in enumerate(words):
         first = word.group().lower()
-        if first not in given or first in _COMMON:
+        if first not in _first_names():
             continue
         if word.group().isupper() and not _both_upper(words, place):
             continue

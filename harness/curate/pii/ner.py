@@ -34,7 +34,7 @@ _LABELS = {
 _UNUSED = ["tagger", "parser", "lemmatizer", "attribute_ruler"]
 _MISSING = (
     "entities of a model need the extra nlp, and {what} is not "
-    "installed; type: pip install slm-harness[nlp], or curate "
+    "installed; type: make nlp in a clone, else pip install 'slm-harness[nlp]', or curate "
     "with rules alone"
 )
 
@@ -64,13 +64,14 @@ class NerDetector:
     def find_all(self, texts: Sequence[str], fields: Sequence[str | None] | None = None) -> list[list[Span]]:
         """The spans of each text; the lines of all go through the model together."""
         asked = list(zip(texts, fields or [None] * len(texts), strict=True))
-        found = [self._memory.get(text, field) for text, field in asked]
+        keys = [self._memory.key(text, field) for text, field in asked]
+        found = [self._memory.get(key) for key in keys]
         parts = [prose_segments(text) if spans is None else [] for (text, _), spans in zip(asked, found, strict=True)]
         known = self._entities({segment.text for segments in parts for segment in segments})
         for place, (text, field) in enumerate(asked):
             if found[place] is None:
                 spans = self._rules.choose(text, self._candidates(text, field, parts[place], known))
-                found[place] = self._memory.put(text, field, spans)
+                found[place] = self._memory.put(keys[place], spans)
         return [spans if spans is not None else [] for spans in found]
 
     def _candidates(

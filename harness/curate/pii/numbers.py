@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 
 from harness.curate.pii.checks import card_valid, iban_valid, luhn_valid, ssn_valid
-from harness.curate.pii.places import UPPER, words
+from harness.curate.pii.places import words
+from harness.curate.pii.presence import Gate
 from harness.curate.pii.recognizer import Recognizer, Text, joined
 from harness.curate.pii.spans import Span
 
-__all__ = ["NUMBERS", "find_grouped", "find_zips"]
+__all__ = ["NUMBERS", "NUMBER_GATES", "find_grouped"]
 
 _RUN = re.compile(r"[0-9][0-9 .()/\-\u00a0\u2010-\u2013]{5,}[0-9]")
 _SPLIT = re.compile(r"[ \u00a0]{2,}|[\-.]{2,}| - |\d{20,}|/ ")
@@ -36,6 +37,8 @@ _PHONE_WORDS = re.compile(
     r"(?:me|him|her|us|them)\b|hotline|desk:|office:|\boffice\b|"
     r"home:|work:|\bregistered\b|"
     r"answering (?:at|on)|\bmsisdn|\bnumber is\b|\bvoicemail|\bextension|\bline:"
+    r"|telefo[no]|t[eé]l[eé]phone|tel[eé]fono|\btelem[oó]vel|\bcelular\b|\bcellulare\b|\bhandy|\bmobil|rufnummer|"
+    r"\bm[oó]vil\b|\bappele[rz]\b|\banrufen\b|\bllam(?:ar|e|a)me\b|\bchiam[ai]mi\b|\bbel me\b|\bgsm\b"
 )
 _PHONE_AFTER = re.compile(r"^[\s\-,(]{0,3}(?:office|fax|mobile|cell|home|work|desk|phone|tel\b|direct)")
 _NOT_PHONE = re.compile(
@@ -49,9 +52,11 @@ _SSN_WORDS = re.compile(r"\bssn\b|social sec|\bss#|\bsocial\b|tax ?(?:payer)? ?i
 
 def find_grouped(text: Text) -> Iterator[Span]:
     """Cards, social security numbers and phones."""
-    for run in _RUN.finditer(text.raw):
-        start = run.start()
-        for piece in _pieces(text.raw, start, run.end()):
+    for run in _RUN.finditer(text.raw) if text.may("grouped") else ():
+        start, end = run.span()
+        if end - start <= _LONGEST_DATE and _ISO_DATE.match(text.raw, start, end) is not None:
+            continue  # the commonest run of all
+        for piece in _pieces(text.raw, start, end):
             yield from _piece(text, *piece)
 
 
@@ -67,82 +72,57 @@ def _pieces(raw: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _piece(text: Text, start: int, end: int) -> Iterator[Span]:
     raw = text.raw
-    if end - start <= 13 and _ISO_DATE.match(raw, start, end) is not None:
-        return  # the commonest run of all
+    if end - start <= _LONGEST_DATE and _ISO_DATE.match(raw, start, end) is not None:
+        return
     if joined(raw, start) or (_GLUED.match(raw, end) is not None and _EXTENSION.match(raw, end) is None):
         return  # the tail of an identifier, a hash, a size, a timestamp with its zone
-    for match in _CARD.finditer(raw, start, end) if raw[start - 1 : start] != "+" else ():
+    row = raw[start:end].isdigit()
+    if not row and sum(map(str.isdigit, raw[start:end])) < _FEWEST_DIGITS:
+        return
+    carded = end - start >= _SHORTEST_CARD and raw[start - 1 : start] != "+"
+    for match in _CARD.finditer(raw, start, end) if carded else ():
         digits = "".join(filter(str.isdigit, match.group()))
         if card_valid(digits) or (
             luhn_valid(digits) and len(set(digits)) > 1 and "card" in text.before(match.start(), 24)
         ):
             yield Span(*match.span(), "CREDIT_CARD", 1.0, "card")
-    for match in _SSN.finditer(raw, start, end):
+    for match in () if row else _SSN.finditer(raw, start, end):
         if ssn_valid(match.group()):
             named = _SSN_WORDS.search(text.before(match.start(), 60)) is not None
             yield Span(*match.span(), "US_SSN", 1.0 if named else 0.75 if "-" in match.group() else 0.3, "ssn")
     yield from _phones(text, start, end)
 
 
+_LONGEST_DATE = 13
+_FEWEST_DIGITS = 7
+_SHORTEST_CARD = 12
+
+
 def _phones(text: Text, start: int, end: int) -> Iterator[Span]:
     raw = text.raw
     lead = _lead(raw, start)
-    if raw[lead : lead + 1] == "+":
-        digits = sum(map(str.isdigit, raw[start:end]))
-        if 8 <= digits <= 15 and end - lead <= 24:
-            extension = _EXTENSION.match(raw, end)
-            yield Span(
-                lead, extension.end() if extension is not None else end, "PHONE_NUMBER", 0.9, "phone_international"
-            )
-            return
-    for match in _NANP.finditer(raw, lead, end):
+    if raw[lead : lead + 1] == "+" and 8 <= sum(map(str.isdigit, raw[start:end])) <= 15 and end - lead <= 24:
+        extension = _EXTENSION.match(raw, end)
+        stop = extension.end() if extension is not None else end
+        yield Span(lead, stop, "PHONE_NUMBER", 0.9, "phone_international")
+        return
+    row = raw[start:end].isdigit()
+    for match in () if row else _NANP.finditer(raw, lead, end):
         extension = _EXTENSION.match(raw, match.end())
         stop = extension.end() if extension is not None else match.end()
         yield Span(match.start(), stop, "PHONE_NUMBER", 0.75, "phone_american")
-    said = _said_phone(text, lead, end)
-    for pattern in (_GROUPS, _PLAIN):
+    said: bool | None = None
+    for pattern in (_PLAIN,) if row else (_GROUPS, _PLAIN):
         for match in pattern.finditer(raw, start, end):
-            score = _national(match.group(), said=said)
+            digits = _national_digits(match.group())
+            if not digits:
+                continue
+            if said is None:
+                said = _said_phone(text, lead, end)
+            score = 0.7 if said else _national(match.group(), digits)
             if score:
                 opened = lead if match.start() == start else match.start()
                 yield Span(opened, match.end(), "PHONE_NUMBER", score, "phone_national")
-
-
-def find_zips(text: Text) -> Iterator[Span]:
-    """Zip codes that need no word: behind a state or a town, and those whose letters tell (British, Canadian)."""
-    raw = text.raw
-    for match in _FIVE.finditer(raw):
-        if (
-            raw[match.start() - 1 : match.start()] in _GAPS
-            and _BEFORE_ZIP.search(raw, max(0, match.start() - 8), match.start()) is not None
-        ):
-            yield Span(*match.span(), "ZIP_CODE", 0.7, "zip_behind_place")
-    for match in _AFTER_TOWN.finditer(raw):
-        town = _TOWN.search(raw, max(0, match.start() - 48), match.start())
-        if town is not None and not _NO_TOWN.intersection(town["name"].lower().split()):
-            yield Span(*match.span(), "ZIP_CODE", 0.45, "zip_behind_town")
-    for match in _LETTERS_END.finditer(raw):
-        opened = _LETTERS_START.search(raw, max(0, match.start() - 5), match.start())
-        if opened is not None and not joined(raw, opened.start()):
-            yield Span(opened.start(), match.end(), "ZIP_CODE", 0.6, "zip_with_letters")
-
-
-_GAPS = (" ", ",")
-_FIVE = re.compile(r"[0-9]{5}(?:-[0-9]{4})?(?![\w\-]|[.,]\d)")
-_AFTER_TOWN = re.compile(
-    r"[0-9](?<= .)(?!(?<=[12])[09][0-9]{2}(?![0-9 \-]))"
-    r"(?:[0-9]{3,4}(?:-[0-9]{3})?|[0-9]{2} [0-9]{2})(?![\w%:/]|[.,\-][0-9])"
-)
-_TOWN = re.compile(rf"\b(?:in|near|from) (?P<name>[{UPPER}][\w'\-]{{3,24}}(?: [\w'\-]{{1,24}}){{0,3}}) $")
-_NO_TOWN = frozenset(
-    words(
-        "section chapter figure table page line lines port error version step python windows build issue ticket "
-        "room rule code title article part volume season episode ubuntu debian model series class group item "
-        "order flight january february march april june july august september october november december"
-    )
-)
-_LETTERS_END = re.compile(r"[0-9](?<= .)(?:[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTV-Z][0-9])(?!\w)")
-_LETTERS_START = re.compile(r"(?:[A-Z]{1,2}[0-9][0-9A-Z]?|[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z]) $")
 
 
 def _lead(raw: str, start: int) -> int:
@@ -156,18 +136,23 @@ def _said_phone(text: Text, start: int, end: int) -> bool:
     if text.raw[start : start + 1] == "(" and joined(text.raw, start):
         return False  # the argument of a function
     before = text.before(start, 48)
-    if _PHONE_AFTER.search(text.after(end, 16)):
+    if _PHONE_AFTER.match(text.after(end, 16)):
         return True
+    if not text.may("phone_words"):
+        return False
     return _PHONE_WORDS.search(before) is not None and _NOT_PHONE.search(before) is None
 
 
-def _national(value: str, *, said: bool) -> float:
-    """How surely a number without a country is a phone; 0: not. Dates and decimals are none."""
+def _national_digits(value: str) -> str:
+    """The digits of what may be a number without a country; none of dates and decimals."""
     digits = "".join(filter(str.isdigit, value))
-    if not 7 <= len(digits) <= 15 or _DATE_LIKE.match(value) or value.count(".") == 1:
-        return 0.0
-    if said:
-        return 0.7
+    if not _FEWEST_DIGITS <= len(digits) <= 15 or _DATE_LIKE.match(value) or value.count(".") == 1:
+        return ""
+    return digits
+
+
+def _national(value: str, digits: str) -> float:
+    """How surely a number that no word announces is a phone; 0: not."""
     parts = re.split(r"[ .\-()/\u00a0]+", value)
     grouped = 3 <= len(parts) <= 6 and min(map(len, parts)) >= 2
     return 0.45 if digits[0] == "0" and grouped and 9 <= len(digits) <= 11 else 0.0
@@ -201,14 +186,6 @@ _BIRTH = re.compile(r"\bborn\b|birth|\bdob\b|\bd\.o\.b|date_of_birth")
 _LICENCE = re.compile(r"licen[sc]e|\bdl\b|driver")
 _PASSPORT = re.compile(r"passport")
 _ZIP = re.compile(r"\bzip|postal|post ?code|\bplz\b")
-_STATES = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|"
-    "LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|"
-    "OK|OR|PA|PR|RI|SC|"
-    "SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|AA|AE|AP"
-)
-
-
 _ID_VALUE = (
     r"(?i:(?: (?:number|no\.?|card))?(?: is|:|#)?[ \"']{1,2}(?"
     r"P<value>(?=[a-z.\-/ ]{0,4}\d)[a-z0-9][a-z0-9.\-/]{6,16}[a-z0-9])"
@@ -218,9 +195,6 @@ _ID_VALUE = (
 
 def _five_digits(value: str) -> bool:
     return sum(map(str.isdigit, value)) >= 5
-
-
-_BEFORE_ZIP = re.compile(r"(?:\b(?:" + _STATES + r")[, ]{1,2}|[a-z], )$")
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -393,3 +367,6 @@ NUMBERS: tuple[Recognizer, ...] = (
     ),
 )
 """The rest of the numbers, each with a shape of its own."""
+
+NUMBER_GATES: dict[str, Gate] = {"grouped": Gate(_RUN.pattern), "phone_words": Gate(_PHONE_WORDS.pattern, small=True)}
+"""What must be in a text for cards, social security numbers and phones, and for a word that announces a phone."""

@@ -1,22 +1,37 @@
 """A recognizer as data: what must stand in a text, what the value looks like, and what it must pass to count."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from harness.curate.pii.presence import Gate
 from harness.curate.pii.spans import Span
 
-__all__ = ["Recognizer", "Text", "joined", "prepare", "recognize", "starting"]
+__all__ = ["Recognizer", "Text", "gate_of", "joined", "prepare", "recognize", "starting"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that it can keep its dense words
 class Text:
     """A text and the same in small letters, character by character."""
 
     raw: str
     small: str
-    dense: str = ""
-    """Its words of 16 characters and more, in small letters: whoever looks for a key looks here first."""
+    seen: frozenset[str] | None = None
+    """The gates that can be in it; None: any can."""
+
+    def may(self, gate: str) -> bool:
+        """Whether a gate can be in it."""
+        return self.seen is None or gate in self.seen
+
+    def may_any(self, gates: Iterable[str]) -> bool:
+        """Whether one of several gates can be in it."""
+        return self.seen is None or not self.seen.isdisjoint(gates)
+
+    @cached_property
+    def dense(self) -> str:
+        """Its words of 16 characters and more, in small letters: whoever looks for a key looks here first."""
+        return "\n".join([word for word in self.small.split() if len(word) >= _LONG])
 
     def before(self, start: int, chars: int) -> str:
         """The small letters in front of a place."""
@@ -27,12 +42,12 @@ class Text:
         return self.small[end : end + chars]
 
 
-def prepare(raw: str) -> Text:
+def prepare(raw: str, seen: frozenset[str] | None = None) -> Text:
     """A text ready for recognizers. Where small letters would change the length (İ), only ASCII is made small."""
     small = raw.lower()
     if len(small) != len(raw):
         small = raw.translate(_ASCII_SMALL)
-    return Text(raw, small, "\n".join([word for word in small.split() if len(word) >= _LONG]))
+    return Text(raw, small, seen)
 
 
 _LONG = 16
@@ -65,6 +80,13 @@ class Recognizer:
     """Whether the anchor stands in a word of 16 characters and more."""
     gate: re.Pattern[str] | None = None
     """A cheap pattern that must be somewhere in the small letters."""
+
+
+def gate_of(recognizer: Recognizer) -> Gate:
+    """What must be in a text for a recognizer: its pattern; where the pattern is common and words must be by, those."""
+    if recognizer.context is not None and recognizer.anchors:
+        return Gate("|".join(map(re.escape, recognizer.anchors)), small=True)
+    return Gate(recognizer.pattern.pattern, recognizer.small, recognizer.pattern.flags)
 
 
 def recognize(recognizer: Recognizer, text: Text) -> Iterator[Span]:

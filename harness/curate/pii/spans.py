@@ -42,7 +42,10 @@ def settle(spans: Iterable[Span]) -> list[Span]:
     starts: list[int] = []
     kept: list[Span] = []
     for span in sorted(spans, key=lambda span: (-span.score, span.start - span.end, span.start)):
-        for piece in list(_free(kept, starts, span)):
+        place = bisect_left(starts, span.start)
+        behind = place == len(kept) or kept[place].start >= span.end
+        free = behind and (not place or kept[place - 1].end <= span.start)
+        for piece in (span,) if free else tuple(_free(kept, starts, span)):
             place = bisect_left(starts, piece.start)
             starts.insert(place, piece.start)
             kept.insert(place, piece)

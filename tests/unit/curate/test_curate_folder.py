@@ -6,9 +6,12 @@ from random import Random
 
 import pytest
 
-from harness.assets.progress import silent
+from harness.assets.progress import Progress, silent
 from harness.config.curate import CurateOptions
 from harness.curate.curated import Source, curate
+from harness.curate.pii.rules import rules_detector
+from harness.curate.pseudonyms import Pseudonyms
+from harness.curate.redact import Redactor
 from harness.errors import DataError
 from harness.records.logs import LogRecord
 from harness.store.calls import CALLS, CONTENTS, read_calls, read_curated
@@ -112,3 +115,37 @@ def test_notes_say_what_the_log_does_not(tmp_path: Path, session: str | None) ->
     (one,) = read_calls(curated(tmp_path, [call("a", "hello", session=session, at=None)]).folder)
 
     assert one.notes == (("no session logged",) if session is None else ()) + ("no time logged",)
+
+
+def test_first_reading_tells_how_far_it_is(tmp_path: Path) -> None:
+    records = sessions(50)
+    redactor = Redactor(rules_detector(), Pseudonyms(b"k" * 32))
+    source = Source(lambda: records, "test", redactor.records, b"k" * 32, dict)
+    told: list[Progress] = []
+
+    curate(source, CurateOptions(name="it", out=str(tmp_path)), told.append)
+
+    learning = [one.done for one in told if one.what == "learning what is personal"]
+    assert len(learning) == len(records) // 64
+    assert learning == sorted(learning)
+    assert learning[0] > 0
+    assert told.index(Progress("learning what is personal", learning[-1], None)) < next(
+        place for place, one in enumerate(told) if one.what == "reading and redacting"
+    )
+
+
+def test_reading_without_redaction_learns_nothing(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    records = sessions(50)
+    source = Source(lambda: records, "test", lambda read: iter(read()), b"k" * 32, dict)
+
+    curate(source, CurateOptions(name="it", out=str(tmp_path), pii="off", i_know=True), told.append)
+
+    assert "learning what is personal" not in {one.what for one in told}
+
+
+def test_nobody_else_can_read_what_was_curated(tmp_path: Path) -> None:
+    folder = curated(tmp_path, sessions(3)).folder
+
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700

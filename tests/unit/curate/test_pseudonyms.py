@@ -7,6 +7,9 @@ from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -289,3 +292,20 @@ def test_public_sites_stay_and_others_are_made_up(names: Pseudonyms) -> None:
     assert names.of("DOMAIN_NAME", page) == page
     assert re.fullmatch(r"https://[a-z]+\.[a-z]+-[a-z]+\.com/users/[a-z]+\?page=\d", names.of("DOMAIN_NAME", other))
     assert "acme" not in names.of("DOMAIN_NAME", other)
+
+
+def test_a_restore_map_is_encrypted_with_the_key_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    secret = bytes(range(32))
+    names = Pseudonyms(KEY, restore_map=tmp_path / "map.parquet", restore_key=secret)
+    other = names.of("PERSON", "Mia Li")
+
+    names.close()
+
+    data = (tmp_path / "map.parquet").read_bytes()
+    read = pq.read_table(pa.BufferReader(data), decryption_properties=pe.create_decryption_properties(secret))
+    assert read.to_pylist() == [{"kind": "PERSON", "surrogate": other, "value": "Mia Li"}]
+    assert b"Mia" not in data
+    assert data[:4] == b"PARE"
+    assert (tmp_path / "map.parquet").stat().st_mode & 0o777 == 0o600

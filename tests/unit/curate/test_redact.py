@@ -392,3 +392,62 @@ def test_a_name_with_an_apostrophe_is_replaced_whole_in_a_text_with_backslashes(
     (message,) = redactor().record(call(user(text))).messages
 
     assert "Brannigan" not in message["content"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ｍｉａ.ｌｉ＠ｃｏｒｐ.ｃｏｍ", "mia.li@co\u00adrp.com", "m\u200bia.li@corp\u200b.com", "mia.li@\ncorp.com"],
+)
+def test_value_in_another_writing_has_the_surrogate_of_the_plain_one(written: str) -> None:
+    record = call(user(f"Write to {written} please"), reply=asks("t", '{"email": "mia.li@corp.com"}'))
+
+    after = redactor().record(record)
+
+    surrogate = json.loads(arguments_of(after.reply))["email"]
+    assert surrogate != "mia.li@corp.com"
+    assert after.messages[0]["content"] == f"Write to {surrogate} please"
+
+
+def test_known_value_is_found_again_with_nothing_of_width_in_it() -> None:
+    told = call(user("My name is Zofia Kowalczyk."))
+    hidden = call(user("Is Kowal\u200bczyk there?"), user("x"))
+
+    first, second = redactor().session([told, hidden])
+
+    family = first.messages[0]["content"].removesuffix(".").split()[-1]
+    assert second.messages[0]["content"] == f"Is {family} there?"
+
+
+def test_control_holds_for_a_value_written_in_two_ways() -> None:
+    record = call(user("I am at ｍｉａ.ｌｉ＠ｃｏｒｐ.ｃｏｍ"), reply=asks("t", '{"email": "mia.li@corp.com"}'))
+
+    assert agreement([record], [redactor().record(record)]).share == 1
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
+@pytest.mark.parametrize("name", ["mia_kowalczyk", "Mia", "mia.li@corp.com"])
+def test_name_of_who_speaks_is_replaced(role: str, name: str) -> None:
+    after = redactor().record(call({"role": role, "name": name, "content": "Hello"})).messages[0]["name"]
+
+    assert after != name
+    assert "kowalczyk" not in after.lower()
+
+
+def test_every_name_of_a_user_is_replaced_but_that_of_the_part() -> None:
+    messages = [{"role": "user", "name": name, "content": "Hello"} for name in ("qx71", "user_7", "user", "customer")]
+
+    after = [one["name"] for one in redactor().record(call(*messages)).messages]
+
+    assert after[0] != "qx71"
+    assert after[1] != "user_7"
+    assert after[2:] == ["user", "customer"]
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [("assistant", "support_agent"), ("assistant", "planner"), ("system", "example_user"), ("tool", "get_mia")],
+)
+def test_name_of_an_agent_and_of_a_tool_stays(role: str, name: str) -> None:
+    message = {"role": role, "name": name, "content": "Hello", "tool_call_id": "c1"}
+
+    assert redactor().record(call(message)).messages[0]["name"] == name

