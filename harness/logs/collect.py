@@ -22,15 +22,17 @@ from harness.logs.reading import LogFile, log_files, read_files
 from harness.logs.store import LogStore
 from harness.logs.store.audit import person
 from harness.logs.store.folder import read_about
+from harness.logs.store.graves import Graves
 from harness.logs.store.rewrite import IMPORTS, merge_small
 from harness.logs.store.rows import Unstorable
 from harness.logs.store.writer import Quarantined, Writer
 from harness.records.logs import LogRecord
 
-__all__ = ["HUMAN_CHAT", "TOO_OLD", "Collected", "check_share", "collect"]
+__all__ = ["FORGOTTEN", "HUMAN_CHAT", "TOO_OLD", "Collected", "check_share", "collect"]
 
 HUMAN_CHAT: Final = "human chat (logs.human_chat=keep)"
 TOO_OLD: Final = "older than store.keep_days"
+FORGOTTEN: Final = "forgotten before (do=forget … lift=true)"
 _COMMIT_EVERY_S: Final = 30.0
 _TELL_EVERY_BYTES: Final = 1 << 20
 _NO_FORMAT: Final = ""
@@ -238,7 +240,7 @@ def collect(
     with store.writer() as writer, _stoppable() as stopped:
         notes = Notes.of(store.folder, read_about(store.folder).salt)
         todo = [one for one in files if not notes.unchanged(one.path, one.format.name)]
-        work = _Import(writer, notes, _rule(config, oldest), tell, _total(todo, notes), stopped)
+        work = _Import(writer, notes, _rule(config, oldest, store.graves()), tell, _total(todo, notes), stopped)
         _earlier(work, [one for one in files if notes.unchanged(one.path, one.format.name)])
         for path, why in strangers:
             if not notes.unchanged(path, _NO_FORMAT):
@@ -275,8 +277,18 @@ def _earlier(work: _Import, unchanged: Sequence[LogFile]) -> None:
             work.books.earlier_quarantined += note.quarantined
 
 
-def _rule(config: LogsConfig, oldest: float | None) -> Rule:
+def _rule(config: LogsConfig, oldest: float | None, graves: Graves) -> Rule:
+    names, before = graves.names(), graves.kept.before
+
+    def forgotten(record: LogRecord) -> bool:
+        if before is not None and record.at is not None and record.at < before:
+            return True
+        told = (("session", record.session), ("user", record.user)) if names else ()
+        return any(name is not None and (what, graves.hashed(name)) in names for what, name in told)
+
     def rule(record: LogRecord) -> str | None:
+        if forgotten(record):
+            return FORGOTTEN
         if record.human_chat is True and config.human_chat == "skip":
             return HUMAN_CHAT
         if oldest is not None and record.at is not None and record.at < oldest:

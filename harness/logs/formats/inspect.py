@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.errors import DataError
+from harness.errors import DataError, extra
 from harness.logs.exchange import flawed
 from harness.logs.formats.base import UNFORESEEN, Item, Place, check, identify, paths_of, why
 from harness.logs.normal import messages_of, reply_of
@@ -77,7 +77,7 @@ def _opened(path: Path) -> tuple["EvalLog", Iterator["EvalSample | str"]]:
     try:
         from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries
     except ImportError:
-        raise DataError(f"{path.name} is an Inspect log; reading it needs pip install 'slm-harness[suites]'") from None
+        raise DataError(f"{path.name} is an Inspect log; reading it needs: {extra('suites')}") from None
     try:
         if path.suffix != ".eval":
             whole = read_eval_log(str(path), format="auto")

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 
 from harness.logs.store.contents import hashes_of
 from harness.logs.store.folder import Files, list_files, new_name, partition_of
+from harness.logs.store.graves import GRAVES
 from harness.logs.store.key import StoreKey
 from harness.logs.store.known import HASH, places_of
 from harness.logs.store.layout import Staging
 from harness.logs.store.parquet import CALLS, CONTENTS, QUARANTINE, row_groups, write_parquet
 
-__all__ = ["Forgotten", "Selection", "forget", "merge_small", "reencrypt"]
+__all__ = ["Forgotten", "Selection", "chosen_ids", "forget", "merge_small", "reencrypt"]
 
 IMPORTS: Final = "imports"
 _REFERENCES: Final = ("messages", "tools", "reply")
@@ -111,8 +112,20 @@ def _chain(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
     yield from rest
 
 
-def forget(folder: Path, key: StoreKey | None, chosen: Selection) -> Forgotten:
-    """Removes the chosen calls and all that was there for them alone, in one change. Only the sole writer may."""
+def chosen_ids(folder: Path, key: StoreKey | None, chosen: Selection) -> list[str]:
+    """The ids of the calls that are meant."""
+    found: list[str] = []
+    for name in list_files(folder).calls:
+        for table in row_groups(folder / name, key, ["id", *_LOOKED_AT["calls"]]):
+            found += table.filter(pa.array(chosen.matches(table)))["id"].to_pylist()
+    return found
+
+
+def forget(folder: Path, key: StoreKey | None, chosen: Selection, graves: bytes | None = None) -> Forgotten:
+    """Removes the chosen calls and all that was there for them alone, in one change. Only the sole writer may.
+
+    graves: what the store knows of all that was forgotten, written with it if there was anything to forget.
+    """
     files = list_files(folder)
     work = _Rewrite(folder, key, Staging(folder))
     doomed = _doomed_contents(folder, key, files, chosen)
@@ -123,6 +136,8 @@ def forget(folder: Path, key: StoreKey | None, chosen: Selection) -> Forgotten:
             contents += work.without(name, "contents", CONTENTS, lambda table: _among(table, doomed))
     bad = sum(work.without(name, "quarantine", QUARANTINE, chosen.matches_bad) for name in files.quarantine)
     _forget_names(folder, work.staging, chosen)
+    if graves is not None and (calls or bad):
+        work.staging.put(GRAVES, graves)
     work.staging.commit()
     return Forgotten(calls, contents, bad, work.files)
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from harness.errors import DataError
+from harness.logs.notes import NOTES
 from harness.logs.store.audit import Audit
 from harness.logs.store.contents import Contents
 from harness.logs.store.folder import (
@@ -22,11 +23,12 @@ from harness.logs.store.folder import (
     read_about,
     within,
 )
+from harness.logs.store.graves import GRAVES, Graves
 from harness.logs.store.key import StoreKey
 from harness.logs.store.known import Known
 from harness.logs.store.layout import Staging, sole_writer
 from harness.logs.store.parquet import as_rows, row_groups
-from harness.logs.store.rewrite import Forgotten, Selection, forget, merge_small, reencrypt
+from harness.logs.store.rewrite import Forgotten, Selection, chosen_ids, forget, merge_small, reencrypt
 from harness.logs.store.rows import date_of, record_of
 from harness.logs.store.writer import Quarantined, Writer, known_contents, known_ids
 from harness.records.logs import LogRecord
@@ -138,22 +140,55 @@ class LogStore:
                     place = (row["number"], row["first_byte"], row["end_byte"])
                     yield Quarantined(row["file"], *place, row["reason"], row["bytes"])
 
-    def forget(self, *, session: str | None = None, user: str | None = None, before: float | None = None) -> Forgotten:
+    def forget(
+        self,
+        *,
+        session: str | None = None,
+        user: str | None = None,
+        before: float | None = None,
+        for_good: bool = False,
+    ) -> Forgotten:
         """Deletes the calls of a session, of a user, or before a time, and what was there for them alone.
 
         Files that hold some of it are written anew and the old ones removed: messages and tools that no other call
-        refers to, and quarantined entries with the name in them, are gone too. Raises DataError unless one is chosen.
+        refers to, and quarantined entries with the name in them, are gone too. for_good: a later import leaves them
+        out, until `lift`. Raises DataError unless one is chosen.
         """
-        chosen = Selection(session, user, before)
-        if sum(one is not None for one in (session, user, before)) != 1 or session == "" or user == "":
-            raise DataError("choose what is to be forgotten, one of: session=…, user=…, before=…")
+        chosen = _selection(session, user, before)
         with sole_writer(self.folder):
             check_key(self.folder, read_about(self.folder), self.key)
             told = {"session": self.audit.named(session), "user": self.audit.named(user), "before": before}
             self.audit.note("forget", **told)
-            gone = forget(self.folder, self.key, chosen)
+            data = None
+            if for_good:
+                ids = [] if before is not None else chosen_ids(self.folder, self.key, chosen)
+                data = self.graves().bury(session=session, user=user, before=before, calls=ids).data()
+            gone = forget(self.folder, self.key, chosen, data)
             self.audit.note("forget_end", calls=gone.calls, contents=gone.contents, quarantined=gone.quarantined)
         return gone
+
+    def graves(self) -> Graves:
+        """What is not to be taken in again."""
+        return Graves.of(self.folder, read_about(self.folder).salt)
+
+    def lift(self, *, session: str | None = None, user: str | None = None, before: float | None = None) -> bool:
+        """Lets what was forgotten be taken in again; False where it was not forgotten for good.
+
+        How far each log was read is dropped, so that the next import looks at all of them again. before: lifts what
+        was forgotten before that time or an earlier one. Raises DataError unless one is chosen.
+        """
+        _selection(session, user, before)
+        with sole_writer(self.folder):
+            check_key(self.folder, read_about(self.folder), self.key)
+            left = self.graves().lifted(session=session, user=user, before=before)
+            if left is None:
+                return False
+            self.audit.note("lift", session=self.audit.named(session), user=self.audit.named(user), before=before)
+            staging = Staging(self.folder)
+            staging.put(GRAVES, left.data())
+            staging.remove(NOTES)
+            staging.commit()
+        return True
 
     def rotate(self, new: StoreKey | None) -> int:
         """Encrypts every file anew under another key, in one change; returns how many files.
@@ -182,3 +217,9 @@ class LogStore:
         with sole_writer(self.folder):
             check_key(self.folder, read_about(self.folder), self.key)
             return merge_small(self.folder, self.key)
+
+
+def _selection(session: str | None, user: str | None, before: float | None) -> Selection:
+    if sum(one is not None for one in (session, user, before)) != 1 or session == "" or user == "":
+        raise DataError("choose what is to be forgotten, one of: session=…, user=…, before=…")
+    return Selection(session, user, before)
