@@ -4,7 +4,14 @@ from harness.config import HardwareConfig, PriceConfig, TokenPrices
 from harness.energy import energy_usd
 from harness.records import Usage
 
-__all__ = ["break_even_calls_per_day", "cost_basis", "hosted_cost_usd", "machine_usd", "machine_usd_per_hour"]
+__all__ = [
+    "break_even_calls_per_day",
+    "cost_basis",
+    "hosted_cost_usd",
+    "machine_usd",
+    "machine_usd_apart",
+    "machine_usd_per_hour",
+]
 
 _MTOK = 1_000_000
 
@@ -97,6 +104,20 @@ def machine_usd(hardware: HardwareConfig, seconds: float, joules: float | None =
         return seconds / 3600 * written_off + paid
     hourly = machine_usd_per_hour(hardware)
     return None if hourly is None else seconds / 3600 * hourly
+
+
+def machine_usd_apart(hardware: HardwareConfig, joules_per_call: float | None) -> tuple[float | None, float]:
+    """USD of an hour of the machine, working or not, and USD of a call besides: its energy where that was measured.
+
+    Without measured energy, and of a rented machine, all is in the hour.
+    >>> owned = HardwareConfig(name="x", title="x", price_usd=900, lifetime_hours=9000, watts=50, usd_per_kwh=0.2)
+    >>> machine_usd_apart(owned, 3_600)
+    (0.1, 0.0002)
+    """
+    written_off, paid = _written_off_per_hour(hardware), energy_usd(joules_per_call, hardware.usd_per_kwh)
+    if written_off is None or paid is None:
+        return machine_usd_per_hour(hardware), 0.0
+    return written_off, paid
 
 
 def _written_off_per_hour(hardware: HardwareConfig) -> float | None:

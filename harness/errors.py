@@ -6,7 +6,26 @@ Anything else that escapes is a bug of the harness and keeps its traceback.
 
 from typing import ClassVar
 
-__all__ = ["AssetError", "BackendError", "ConfigError", "DataError", "GateFailed", "HarnessError", "RunFolderBusy"]
+__all__ = [
+    "AssetError",
+    "BackendError",
+    "ConfigError",
+    "DataError",
+    "GateFailed",
+    "GateInconclusive",
+    "HarnessError",
+    "RunFolderBusy",
+    "extra",
+]
+
+
+def extra(name: str) -> str:
+    """What to type for packages that not every user has: in a clone the locked ones, elsewhere the extra.
+
+    >>> extra("nlp")
+    "make nlp in a clone, else pip install 'slm-harness[nlp]'"
+    """
+    return f"make {name} in a clone, else pip install 'slm-harness[{name}]'"
 
 
 class HarnessError(Exception):
@@ -19,6 +38,12 @@ class GateFailed(HarnessError):
     """A verdict that a gate was asked for and that came out negative."""
 
     exit_code: ClassVar[int] = 1
+
+
+class GateInconclusive(HarnessError):
+    """A gate that showed neither, under a policy that stops there."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class ConfigError(HarnessError):

@@ -8,24 +8,23 @@ message that leaves is searched for the values of the variables that may hold on
 
 import asyncio
 import contextlib
-import ctypes
 import hmac
 import importlib.metadata
 import json
 import logging
 import os
 import re
-import signal
+import runpy
 import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 __all__ = ["Relay", "RelaySettings", "cost_of", "event_of", "hidden_values", "refusal_of", "usage_of", "without_keys"]
 
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _FOREVER_S = 24 * 3600.0  # the harness has deadlines of its own, and breaks the connection off
 _MOST_BODY_BYTES = 64 << 20
 _HOLDS_KEY = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
@@ -339,30 +338,11 @@ def _tell(report: int, answer: dict[str, object]) -> None:
     os.write(report, json.dumps(answer).encode() + b"\n")
 
 
-def _die_with_parent(parent: int) -> None:
-    """Has the kernel end this process when its parent ends (Linux); elsewhere the end of standard input does it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it had ended before
-        os._exit(0)
-
-
-def _end_with_input() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)  # at once: there is nothing to save
-
-
 def main() -> None:
     """Serves until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the harness's to answer
-    report = os.dup(1)
-    os.dup2(2, 1)  # nothing but the report line may reach the harness
-    order = json.loads(sys.stdin.buffer.readline())
-    _die_with_parent(int(order["parent"]))
+    report, order, _ = runpy.run_path(str(Path(__file__).with_name("child_life.py")))["begin"]()
     hidden = hidden_values(os.environ, order["settings"]["key_variable"])
     _quiet(hidden)
-    threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         relay = Relay(RelaySettings(**order["settings"]), _import_litellm(), hidden)
         missing = relay.missing_keys()

@@ -6,19 +6,15 @@ its standard input ends: so it dies with the process that started it, however th
 standard error.
 """
 
-import ctypes
 import json
 import os
-import signal
-import sys
-import threading
+import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = ["EngineSettings", "Started", "common_params", "start"]
-
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +104,9 @@ def _build_info(info: Mapping[str, object]) -> str:
     return ", ".join(f"{key} {value}" for key, value in known.items())
 
 
-def _die_with_parent(parent: int) -> None:
-    """Has the kernel end this process when its parent ends (Linux); elsewhere the end of standard input does it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it had ended before
-        os._exit(0)
-
-
-def _end_with_input() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)  # at once: there is nothing to save, and a request in flight would hold a gentle end up
-
-
 def main() -> None:
     """Serves until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the harness's to answer
-    report = os.dup(1)
-    os.dup2(2, 1)  # nothing but the report line may reach the harness
-    order = json.loads(sys.stdin.buffer.readline())
-    _die_with_parent(int(order["parent"]))
-    watcher = threading.Thread(target=_end_with_input)
-    watcher.start()
+    report, order, watcher = runpy.run_path(str(Path(__file__).with_name("child_life.py")))["begin"](daemon=False)
     try:
         started = start(EngineSettings(**order["settings"]))
     except (ImportError, RuntimeError, ValueError) as error:

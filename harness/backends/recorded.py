@@ -1,6 +1,6 @@
 """Answers that are on record already: scored as if they had just been given, without a call and without a clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +12,10 @@ from harness.backends.recorded_line import Line, Told, line_of, told
 from harness.config import ModelConfig, PriceConfig, RecordedConfig, explain_validation
 from harness.cost import hosted_cost_usd
 from harness.errors import ConfigError, DataError
+from harness.measure import total_usage, total_usd
 from harness.prices import PriceMap, find_price_map, price_of
 from harness.protocols import Endpoint
-from harness.records import Attempt, Usage
+from harness.records import Attempt, Step, Timing, Usage
 from harness.records.manifest import WeightFacts
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import ATTEMPTS
@@ -30,7 +31,8 @@ class Recorded:
 
     A file has one JSON object a line: `id` of the sample (or `sample`), and the reply as `content` and `tool_calls`
     (name and arguments, as text or object, also in OpenAI's `function` shape), as `reply` with these in it, or as
-    `response`, a chat completion; docs/recorded.md has the optional keys. A file of samples whose lines have
+    `response`, a chat completion, or, of a session that is replayed, as `steps`, a list of such answers;
+    docs/recorded.md has the optional keys. A file of samples whose lines have
     `incumbent` is read too. What is not there stays unknown; nothing is measured.
     """
 
@@ -90,7 +92,9 @@ class Recorded:
 
     def _made(self, sample: str, said: Told) -> Attempt:
         model = (said.model or INCUMBENT) if self._model.name == INCUMBENT else self._model.name
-        called = said.reply is not None and bool(said.reply.tool_calls)
+        replies = [one.reply for one in (said.steps or (said,)) if one.reply is not None]
+        called = any(one.tool_calls for one in replies)
+        steps = tuple(self._step(model, one) for one in said.steps)
         return Attempt(
             sample=sample,
             model=model,
@@ -98,15 +102,38 @@ class Recorded:
             trial=said.trial,
             backend=self.name,
             reply=said.reply,
-            timing=said.timing,
-            usage=said.usage,
-            cost_usd=self._prices.cost_usd(model, said.usage),
-            recorded_cost_usd=said.cost_usd,
+            timing=_whole(said.steps) if steps else said.timing,
+            usage=total_usage(steps) if steps else said.usage,
+            cost_usd=total_usd([one.cost_usd for one in steps]) if steps else self._prices.cost_usd(model, said.usage),
+            recorded_cost_usd=total_usd([one.recorded_cost_usd for one in steps]) if steps else said.cost_usd,
             recorded_cost_by=None if said.cost_usd is None else "log",
             failure=said.failure,
             origin="recorded",
             latency_source=said.latency_source,
+            steps=steps,
+            ended="answered" if steps and said.failure is None else None,
         )
+
+    def _step(self, model: str, said: Told) -> Step:
+        """One reply of a session. Raises ValueError where it is none."""
+        if said.reply is None:
+            raise ValueError("a step has no reply; put the failure beside the steps")
+        return Step(
+            turn=0,
+            reply=said.reply,
+            timing=said.timing,
+            usage=said.usage,
+            cost_usd=self._prices.cost_usd(model, said.usage),
+            recorded_cost_usd=said.cost_usd,
+            origin="recorded",
+        )
+
+
+def _whole(steps: Sequence[Told]) -> Timing:
+    """Of a session: the model's own time, without that of its tools; not known where that of one reply is not."""
+    times = [one.timing.end_ns for one in steps]
+    known = [one for one in times if one is not None]
+    return Timing(at=steps[0].timing.at, end_ns=sum(known) if len(known) == len(times) else None)
 
 
 def answers(path: Path) -> Iterator[Line]:

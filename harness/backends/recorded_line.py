@@ -1,7 +1,7 @@
 """One answer on record: what stands in a line of a file, read into the parts of an attempt."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -43,6 +43,8 @@ class Told:
     latency_source: str | None
     usage: Usage
     cost_usd: float | None
+    steps: "tuple[Told, ...]" = ()
+    """Of a replayed session: each reply, in order. What is said of the whole is then said of the last."""
 
 
 def line_of(data: _Object, number: int, where: str) -> Iterator[Line]:
@@ -68,6 +70,17 @@ def line_of(data: _Object, number: int, where: str) -> Iterator[Line]:
 
 def told(data: _Object) -> Told:
     """What a line says. Raises KeyError, TypeError, ValueError or IndexError where it cannot be read."""
+    if "steps" not in data:
+        return _told(data)
+    steps = tuple(_told(_object(one)) for one in _list(data["steps"]))
+    rest = {name: value for name, value in data.items() if name != "steps"}
+    if not steps and "failure" not in data:
+        raise ValueError('"steps" is empty, and no "failure" says why')
+    last = _object(_list(data["steps"])[-1]) if "failure" not in data else {}
+    return replace(_told(last | rest), steps=steps)
+
+
+def _told(data: _Object) -> Told:
     failure = _failure(data)
     message, finish, response = _message(data)
     reply = None if failure is not None else _reply(message, finish)

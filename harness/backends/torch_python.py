@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from harness.backends.named_python import named_python
 from harness.errors import ConfigError
 from harness.paths import conf_dir
 
@@ -21,13 +22,7 @@ def torch_python(configured: str | None, *, key: str = "backend.python") -> Path
     ConfigError where there is none; whether a named one has the packages shows when it is started.
     """
     if configured is not None:
-        path = Path(configured).expanduser()
-        if not _runs(path):
-            raise ConfigError(
-                f"{key}={configured} is no program; it looks like {TRAIN_ENVIRONMENT}/bin/python, which make train-env "
-                "builds"
-            )
-        return path.absolute()  # not resolved: an environment is known by the place of its link
+        return named_python(configured, key, TRAIN_ENVIRONMENT, "make train-env")
     if all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers")):
         return Path(sys.executable)
     inside = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")

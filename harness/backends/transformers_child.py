@@ -5,19 +5,15 @@ Started by path, in a Python that has torch and transformers but need not have t
 answers with one on standard output ({"address": …} or {"error": …}), and lives until its standard input ends.
 """
 
-import ctypes
 import json
 import os
-import signal
+import runpy
 import sys
-import threading
 import types
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["LaneSettings"]
-
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +45,9 @@ def _harness_without_its_start() -> None:
         sys.modules[name] = package
 
 
-def _die_with_parent(parent: int) -> None:
-    """Has the kernel end this process when its parent ends (Linux); elsewhere the end of standard input does it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it had ended before
-        os._exit(0)
-
-
-def _end_with_input() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)  # at once: there is nothing to save
-
-
 def main() -> None:
     """Serves until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the harness's to answer
-    report = os.dup(1)
-    os.dup2(2, 1)  # nothing but the report line may reach the harness
-    order = json.loads(sys.stdin.buffer.readline())
-    _die_with_parent(int(order["parent"]))
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    report, order, _ = runpy.run_path(str(Path(__file__).with_name("child_life.py")))["begin"]()
     _harness_without_its_start()
     try:
         from harness.backends.transformers_child import LaneSettings as Settings  # the class that the engine knows

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from harness.assets import OnProgress
 from harness.assets.store import digest_of
+from harness.backends.named_python import lacking
 from harness.backends.process import ServerProcess
 from harness.backends.torch_python import torch_python
 from harness.backends.transformers_child import LaneSettings
@@ -52,8 +53,19 @@ class TransformersLane:
 
     def _prepared(self) -> Checkpoint:
         if self._checkpoint is None:
+            self._python()  # before gigabytes are fetched for it
             self._checkpoint = checkpoint_of(self._config, self._model, on_progress=self._on_progress)
         return self._checkpoint
+
+    def _python(self) -> Path | None:
+        """The Python that is to run the engine; None: this one does. Raises ConfigError or BackendError without one."""
+        if self._config.process == "inline":
+            return None
+        python = torch_python(self._config.python)
+        missing = lacking(python, ("torch", "transformers")) if self._config.python is not None else ()
+        if missing:
+            raise self._gave_up("ModuleNotFoundError", f"No module named {missing[0]!r}")
+        return python
 
     def serve(self) -> AbstractAsyncContextManager[Endpoint]:
         """A context in which the model answers; leaving it ends the engine.
@@ -69,8 +81,8 @@ class TransformersLane:
 
     @asynccontextmanager
     async def _serve_child(self) -> AsyncIterator[Endpoint]:
-        python = str(torch_python(self._config.python))
         checkpoint, settings = await self._settings()
+        python = str(self._python())
         order = {"settings": asdict(settings)}
         with ServerProcess(
             _CHILD, order, environment=_environment(), python=python, engine="the engine transformers"

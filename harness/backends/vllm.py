@@ -16,6 +16,7 @@ from harness.assets import OnProgress, Progress
 from harness.assets.progress import silent
 from harness.assets.store import digest_of
 from harness.backends.attached import Found, Probe, v1_models, without_folder
+from harness.backends.named_python import lacking
 from harness.backends.process import ServerProcess
 from harness.backends.serving import VllmServer
 from harness.backends.vllm_log import advice, reason_in_vllm_log
@@ -57,9 +58,22 @@ class Vllm:
     def prepare(self) -> WeightFacts:
         """The weights, fetched or dequantised if need be. Raises AssetError where they cannot be had."""
         if self._weights is None:
-            python = vllm_python(self._config.python)
+            python = self._python()
             self._weights = tensor_folder(self._config, self._model, python, on_progress=self._report)
         return self._weights.facts
+
+    def _python(self) -> Path:
+        """The Python that has vLLM, asked before anything is fetched for it. Raises ConfigError, BackendError."""
+        python = vllm_python(self._config.python)
+        if self._config.python is not None and lacking(python, ("vllm",)):
+            raise self._without()
+        return python
+
+    def _without(self) -> BackendError:
+        where = "its environment" if self._config.python is None else f"backend.python={self._config.python}"
+        return BackendError(
+            f"vLLM is not installed in {where}: make vllm-env, or name a Python that has it: backend.python=…"
+        )
 
     def serve(self) -> AbstractAsyncContextManager[Endpoint]:
         """A context in which the model answers; leaving it ends vLLM with every process that it started.
@@ -71,7 +85,7 @@ class Vllm:
 
     @asynccontextmanager
     async def _serve(self) -> AsyncIterator[Endpoint]:
-        python = vllm_python(self._config.python)
+        python = self._python()
         asked = served_name(self._model, self._config)
         await asyncio.to_thread(self.prepare)
         assert self._weights is not None
@@ -103,10 +117,7 @@ class Vllm:
                 "Make the environment anew: rm -r .venv-vllm; make vllm-env"
             ) from None
         if "error" in answer:
-            where = "its environment" if self._config.python is None else f"backend.python={self._config.python}"
-            raise BackendError(
-                f"vLLM is not installed in {where}: make vllm-env, or name a Python that has it: backend.python=…"
-            )
+            raise self._without()
         return answer
 
     async def _healthy(self, process: ServerProcess, address: str, until: float) -> None:

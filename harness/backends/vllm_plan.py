@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.backends.named_python import named_python
 from harness.backends.vllm_weights import TensorFolder
 from harness.config import ModelConfig, VllmConfig, template_file
 from harness.errors import AssetError, ConfigError
@@ -43,6 +44,20 @@ _OURS = {
     "--enable-lora": "backend.lora",
     "--chat-template": "model.chat_template",
     "--stream-interval": "backend.mode",
+    "--disable-uvicorn-access-log": None,
+    "--enable-per-request-metrics": None,
+    "--generation-config": None,
+    "--override-generation-config": "generation.*",
+    "--enable-auto-tool-choice": "backend.tool_parser",
+    "--tool-strict-level": "backend.tool_parser",
+    "--max-loras": "backend.lora",
+    "--max-lora-rank": "backend.lora",
+    "--config": None,
+    "--hf-token": None,
+    "--headless": None,
+    "--root-path": None,
+    "--ssl-certfile": None,
+    "--ssl-keyfile": None,
 }
 """Words of vLLM's that the harness sets, each with the key that decides it; None: nobody else may."""
 _ONE_PIECE = 1_000_000_000
@@ -56,13 +71,7 @@ def vllm_python(configured: str | None) -> Path:
     """
     inside = Path("bin/python")
     if configured is not None:
-        path = Path(configured).expanduser()
-        if _runs(path):
-            return path.absolute()  # not resolved: an environment is known by the place of its link
-        raise ConfigError(
-            f"backend.python={configured} is no program; it looks like {ENVIRONMENT}/bin/python, which make vllm-env "
-            "builds"
-        )
+        return named_python(configured, "backend.python", ENVIRONMENT, "make vllm-env")
     for folder in (Path(sys.prefix).parent, conf_dir().parent, Path.cwd()):
         path = folder / ENVIRONMENT / inside
         if _runs(path):
@@ -188,10 +197,16 @@ def _lora(config: VllmConfig) -> list[str]:
 def _refuse_ours(extra: Sequence[str]) -> None:
     for word in extra:
         flag = re.sub(r"=.*", "", word).replace("_", "-")
+        plain = re.sub(r"^--no-", "--", flag)
+        flag = flag if flag in _OURS or plain not in _OURS else plain
         if flag not in _OURS:
             continue
         key = _OURS[flag]
         raise ConfigError(
             f"backend.extra_args holds {flag}, which the harness decides: "
-            + (f"use {key}" if key else "leave it out; it serves on a free loopback port")
+            + (
+                f"use {key}"
+                if key
+                else "leave it out: the harness starts the server on a free loopback port, and reads and ends it"
+            )
         )

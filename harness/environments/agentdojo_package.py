@@ -17,7 +17,7 @@ from typing import Protocol, cast
 import yaml
 from pydantic import BaseModel
 
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, extra
 
 __all__ = [
     "Attack",
@@ -204,7 +204,7 @@ def need_packages() -> None:
     """Raises ConfigError if a package is missing that agentdojo's tools and checks import."""
     missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
     if missing:
-        raise ConfigError(f"suite agentdojo needs {', '.join(missing)}: type pip install 'slm-harness[suites]'")
+        raise ConfigError(f"suite agentdojo needs {', '.join(missing)}: type {extra('suites')}")
 
 
 def load_package(folder: Path) -> Package:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from pydantic import Field, JsonValue, ValidationError
 
-from harness.errors import DataError
+from harness.errors import DataError, extra
 from harness.protocols import WorldVerdict
 from harness.records import AgentTarget, Record, Sample, Step, ToolCall, target_of
 
@@ -93,7 +93,7 @@ def _class_of(name: str) -> type:
         kind: type = getattr(import_module(f"{_PACKAGE}.{MODULES[name]}"), name)
     except ModuleNotFoundError as error:
         if error.name == _NEEDED:
-            raise DataError(f"{name} needs the package mpmath; type: pip install 'slm-harness[suites]'") from None
+            raise DataError(f"{name} needs the package mpmath; type: {extra('suites')}") from None
         raise DataError(f"{MODULES[name]}.py is not in the suite's data ({error.name}); fetch it anew") from None
     return kind
 

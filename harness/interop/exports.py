@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 
 __all__ = ["Writer", "writer"]
 
@@ -18,7 +18,7 @@ _WRITERS = {
     "inspect": "harness.interop.inspect_log:export_inspect",
     "lm_eval": "harness.interop.lm_eval_results:export_lm_eval",
 }
-_INSTALL = "pip install 'slm-harness[suites]'"
+_INSTALL = extra("suites")
 
 
 def writer(name: str) -> Writer:

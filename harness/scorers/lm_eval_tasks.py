@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 from pydantic import Field, JsonValue, ValidationError, field_validator
 
 from harness.config import explain_validation
-from harness.errors import AssetError, ConfigError
+from harness.errors import AssetError, ConfigError, extra
 from harness.records import Record
 from harness.scorers.lm_eval_data import local_files
 
@@ -87,9 +87,7 @@ def imported() -> ModuleType:
         import lm_eval
         import lm_eval.tasks
     except ImportError as error:
-        raise ConfigError(
-            f"lm-eval suites need the package lm_eval ({error}): pip install 'slm-harness[suites]'"
-        ) from None
+        raise ConfigError(f"lm-eval suites need the package lm_eval ({error}): {extra('suites')}") from None
     datasets.disable_progress_bars()
     for name in ("lm_eval", "datasets", "evaluate"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, extra
 from harness.records import Reply, Sample
 from harness.scorers.text import TextScorer
 from harness.scorers.text_verdict import text_target
@@ -31,6 +31,4 @@ def rehearse(scorer: TextScorer, samples: Iterable[Sample]) -> None:
             try:
                 scorer.score(sample, _SAID, "native")
             except ModuleNotFoundError as error:
-                raise ConfigError(
-                    f"match {target.match} needs the package {error.name}: pip install 'slm-harness[suites]'"
-                ) from None
+                raise ConfigError(f"match {target.match} needs the package {error.name}: {extra('suites')}") from None

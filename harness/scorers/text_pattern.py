@@ -4,7 +4,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 from harness.records import TextTarget
 from harness.scorers.text_verdict import Judged, accepted_words, quoted, unreadable_target
 
@@ -58,7 +58,7 @@ def compiled_pattern(pattern: str) -> Pattern | str:
     try:
         regex = import_module("regex")
     except ImportError:
-        raise ConfigError("match regex needs the package regex: pip install 'slm-harness[suites]'") from None
+        raise ConfigError(f"match regex needs the package regex: {extra('suites')}") from None
     try:
         return cast(Pattern, regex.compile(pattern))
     except regex.error as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import JsonValue
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 from harness.records import TextTarget
 from harness.scorers.text_pattern import TIMEOUT_S, compiled_pattern
 from harness.scorers.text_verdict import quoted, unreadable_target
@@ -73,7 +73,7 @@ def _validator(schema: bytes) -> "Validator | str":
         from jsonschema.validators import extend
         from referencing import Registry
     except ImportError:
-        raise ConfigError("match json with a schema needs jsonschema: pip install 'slm-harness[suites]'") from None
+        raise ConfigError(f"match json with a schema needs jsonschema: {extra('suites')}") from None
     loaded = orjson.loads(schema)
     try:
         Draft202012Validator.check_schema(loaded)

@@ -12,7 +12,7 @@ import orjson
 from pydantic import JsonValue, ValidationError
 
 from harness.environments.bfcl import MODULES
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, extra
 from harness.records import AgentTarget, Message, Sample, Tool, ToolCall, Turn
 from harness.suite.bfcl_schema import tool_of
 
@@ -157,9 +157,7 @@ def _held_back(missed: JsonValue) -> dict[int, set[str]]:
 
 def _ask_for_packages(classes: Sequence[str]) -> None:
     if "MathAPI" in classes and find_spec("mpmath") is None:
-        raise ConfigError(
-            "BFCL's MathAPI needs the package mpmath, it is not installed; type: pip install 'slm-harness[suites]'"
-        )
+        raise ConfigError(f"BFCL's MathAPI needs the package mpmath, it is not installed; type: {extra('suites')}")
 
 
 def _lines(path: Path) -> list[_Object]:

@@ -9,6 +9,7 @@ import orjson
 from pydantic import JsonValue, ValidationError
 
 from harness.config import explain_validation
+from harness.config.building import LOGGED_PARAMS
 from harness.errors import ConfigError, DataError
 from harness.records import Sample, TextMatch
 from harness.records.call import SPLITS
@@ -53,6 +54,8 @@ class Jsonl:
         _check_options(options, scorer)
         self._file, self._scorer, self._options = file, scorer, options
         self._categories = tuple(categories)
+        self._splits: set[str] = set()
+        self._params: set[str] = set()
         split = options.get("split")
         if split not in (None, _ALL, *SPLITS):
             raise ConfigError(f"suite.options.split={split}, allowed: {', '.join(SPLITS)}, or {_ALL}")
@@ -82,8 +85,28 @@ class Jsonl:
             if sample.id in seen:
                 raise DataError(f"{self._file.name} lines {seen[sample.id]} and {number} have one id: {sample.id}")
             seen[sample.id] = number
+            self._splits.add(sample.split or "none")
+            self._params.update(sample.params)
             if self._is_chosen(sample):
                 yield self._with_params(sample)
+        self._check_params()
+
+    def why_none(self) -> str:
+        """Why no sample was chosen, as the end of a sentence; once all were read."""
+        split = self._options.get("split")
+        if split in (None, _ALL, *self._splits) or not self._splits:
+            return "no sample in the categories chosen"
+        held = ", ".join(one for one in (*SPLITS, "none") if one in self._splits)
+        return f"no sample of the split {split}; it holds {held}; do=build takes others by build.splits=[{split},…]"
+
+    def _check_params(self) -> None:
+        sent = self._options.get("params")
+        strange = [one for one in sent if one not in LOGGED_PARAMS | self._params] if isinstance(sent, list) else []
+        if strange:
+            there = ", ".join(sorted(LOGGED_PARAMS | self._params))
+            raise ConfigError(
+                f"suite.options.params={strange[0]} is no field of a logged request here; take of {there}"
+            )
 
     def _is_chosen(self, sample: Sample) -> bool:
         split = self._options.get("split")

@@ -44,6 +44,27 @@ def test_the_strict_lane_is_the_default() -> None:
     assert "--stream-interval" not in line
 
 
+def test_every_word_that_the_harness_sets_is_refused_of_anybody_else(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"r": 8}')
+    (tmp_path / "t.jinja").write_text("{{ messages }}")
+    line = words(
+        entry(chat_template=str(tmp_path / "t.jinja")), quantization="awq", eager=True, tool_parser="hermes",
+        reasoning_parser="qwen3", mode="batch", lora=[{"path": str(adapter), "name": "mine"}],
+    )  # fmt: skip
+
+    for flag in {word for word in (*line, "--host", "--port") if word.startswith("--")}:
+        with pytest.raises(ConfigError, match="which the harness decides"):
+            words(extra_args=[flag])
+
+
+@pytest.mark.parametrize("word", ["--config=other.yaml", "--no-enforce-eager", "--no_enable_lora", "--max_model_len=9"])
+def test_words_that_set_the_same_in_another_way_are_refused_too(word: str) -> None:
+    with pytest.raises(ConfigError, match="which the harness decides"):
+        words(extra_args=[word])
+
+
 def test_each_option_reaches_the_command_line() -> None:
     line = words(
         context_tokens=2048, slots=7, dtype="float16", quantization="awq", kv_type="fp8", tensor_parallel=2,

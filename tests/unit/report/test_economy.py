@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from harness.config import hardware_named
 from harness.errors import ConfigError
 from harness.records.manifest import EnergyFacts
-from harness.records.summary import CostInterval
+from harness.records.summary import CostInterval, RecordedAnswers, RecordedCost
 from harness.report.columns import columns_for
 from harness.report.economy import break_evens, cost_range, small_model, watt_hours
 from harness.report.group import groups_of
@@ -102,6 +102,77 @@ def test_a_log_of_several_models_each_at_its_own_price_is_one_to_compare_with() 
     (found,) = break_evens(group)
 
     assert found.calls_per_day == pytest.approx(4163.2, abs=0.1)
+
+
+def incumbent(usd: float, n: int) -> RunView:
+    """A log of a model whose list price nobody knows; the log says what `n` of its calls cost."""
+    run = hosted()
+    config: dict[str, JsonValue] = {"model": {"name": "incumbent", "hosted": False, "price": None}}
+    told = RecordedCost(usd=usd, n=n, by=("log",))
+    changes = {
+        "cost_usd_per_call": None,
+        "recorded_cost": told,
+        "recorded": RecordedAnswers(n=n, of=n, models=("gpt",)),
+    }
+    return replace(
+        run,
+        manifest=run.manifest.model_copy(update={"config": config}),
+        summary=run.summary.model_copy(update=changes),
+    )
+
+
+def test_a_model_that_only_the_log_has_a_price_for_is_one_to_compare_with() -> None:
+    (group,) = groups_of([local(), incumbent(usd=0.15, n=150)])
+
+    (found,) = break_evens(group)
+
+    assert found.hosted_usd_per_call == pytest.approx(0.001)
+    assert found.calls_per_day == pytest.approx(4163.2, abs=0.1)
+    assert found.priced == "as told by the log, for 150 of them"
+
+
+def test_measured_energy_is_paid_by_the_call_and_the_machine_by_the_day() -> None:
+    run = local()
+    run = replace(run, summary=run.summary.model_copy(update={"energy_joules": 200 * 3600.0}))
+    (group,) = groups_of([run, hosted(0.001)])
+
+    (found,) = break_evens(group)
+
+    # 1 Wh a call at 0.17 USD/kWh = 0.00017 USD; 1,000 USD / 6,000 h × 24 h = 4 USD a day
+    assert found.machine_usd_per_day == pytest.approx(4.0)
+    assert found.energy_usd_per_call == pytest.approx(0.00017)
+    assert found.calls_per_day == pytest.approx(4.0 / 0.00083, rel=1e-6)
+
+
+def test_a_call_whose_energy_costs_more_than_the_other_asks_never_pays() -> None:
+    run = local()
+    run = replace(run, summary=run.summary.model_copy(update={"energy_joules": 200 * 36_000.0}))
+    (group,) = groups_of([run, hosted(0.001)])
+
+    (found,) = break_evens(group)
+
+    assert found.calls_per_day is None
+    assert found.sentence == "never: the energy of a call costs more than a call there"
+
+
+def test_energy_of_a_rented_machine_is_in_its_rent() -> None:
+    run = local(H100)
+    run = replace(run, summary=run.summary.model_copy(update={"energy_joules": 200 * 3600.0}))
+    (group,) = groups_of([run, hosted(0.001)])
+
+    (found,) = break_evens(group)
+
+    assert found.energy_usd_per_call == 0.0
+
+
+def test_the_page_says_whose_price_and_what_energy_it_reckons_with() -> None:
+    run = local()
+    run = replace(run, summary=run.summary.model_copy(update={"energy_joules": 200 * 3600.0}))
+
+    page = build_leaderboard([run, incumbent(usd=0.15, n=150)])
+
+    assert "as told by the log, for 150 of them" in page
+    assert "energy of a call as measured" in page
 
 
 def test_the_cell_of_a_missing_cost_tells_a_missing_price_from_missing_counts() -> None:

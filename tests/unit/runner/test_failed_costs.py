@@ -22,7 +22,7 @@ LONG = "This model's maximum context length is 4096 tokens"
 
 @pytest.fixture(autouse=True)
 def no_look_at_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.runner.job._busy_warning", lambda: None)
+    monkeypatch.setattr("harness.runner.job.busy_warning", lambda: None)
 
 
 def run(tmp: Path, answer: Any) -> Summary:

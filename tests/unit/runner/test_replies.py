@@ -37,7 +37,7 @@ PRICE = PriceConfig(
 @pytest.fixture(autouse=True)
 def no_look_at_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes half a second a run, and no time is judged here."""
-    monkeypatch.setattr("harness.runner.job._busy_warning", lambda: None)
+    monkeypatch.setattr("harness.runner.job.busy_warning", lambda: None)
 
 
 @pytest.fixture
@@ -155,6 +155,41 @@ def test_a_request_that_comes_twice_in_a_suite_is_asked_twice(tmp_path: Path) ->
     assert first.accuracy == second.accuracy == 0.5
 
 
+def test_a_request_that_comes_twice_keeps_its_place_when_the_run_goes_on(tmp_path: Path) -> None:
+    twins = tuple(SAMPLES[0].model_copy(update={"id": name}) for name in ("a", "b"))
+
+    def answer(number: int, _: object) -> Any:
+        return fake.reply("yes") if number == 0 else fake.error(500, "not now") if number == 1 else fake.reply("no")
+
+    with serve_in_thread(answer) as server:
+        broken = once(job(server.url, tmp_path, twins, retries=0, concurrency=1))
+        whole = once(job(server.url, tmp_path, twins, retries=0, concurrency=1, resume=str(broken.folder))).summary
+
+    assert (whole.n_cached, len(server.bodies)) == (0, 3)
+    assert whole.accuracy == 0.5
+
+
+def test_answers_that_the_disk_refuses_to_keep_are_counted_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ReplyStore.__init__
+
+    def full(store: ReplyStore, folder: Path, max_mb: int) -> None:
+        made(store, folder, max_mb)
+        store._base.execute("PRAGMA max_page_count = 1")  # as little as it has: SQLite says that the disk is full
+
+    monkeypatch.setattr(ReplyStore, "__init__", full)
+    with serve_in_thread(lambda _n, _b: fake.reply("yes" * 3000)) as server:
+        outcome = once(job(server.url, tmp_path))
+
+    run = read_run(outcome.folder)
+    (said,) = [one for one in run.manifest.warnings if "kept" in one]
+    assert said.startswith("answers are no longer kept for a rerun: the cache of replies")
+    assert "full" in said
+    assert len(run.attempts) == len(server.bodies) == len(SAMPLES)
+    assert all(one.reply is not None for one in run.attempts)
+
+
 def test_trials_stay_different_answers(tmp_path: Path) -> None:
     with serve_in_thread(lambda n, _b: fake.reply("yes" if n < 12 else "no")) as server:
         once(job(server.url, tmp_path, trials=2))
@@ -227,7 +262,7 @@ def test_another_key_is_the_same_source_and_another_address_model_or_weights_are
 
 def test_the_order_of_fields_and_the_slot_make_no_other_request(tmp_path: Path) -> None:
     def key(body: bytes, trial: int = 0) -> str:
-        return Replies(b"s", None, None, "id_slot").key(body, trial)
+        return Replies(b"s", None, None, "id_slot").key(body, trial, "a")
 
     base = key(b'{"model":"m","temperature":0,"stream":true,"id_slot":3}')
 

@@ -197,5 +197,8 @@ def test_an_environment_that_is_none_is_refused_with_the_nearest() -> None:
 def test_a_missing_package_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(agentdojo_package._NEEDED, "no_such_module", "no-such-package")
 
-    with pytest.raises(ConfigError, match=r"needs .*no-such-package: type pip install 'slm-harness\[suites\]'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"needs .*no-such-package: type make suites in a clone, else pip install 'slm-harness\[suites\]'",
+    ):
         loaded("slack")
