@@ -56,7 +56,7 @@ class FrontierPoint(Record):
     tokens_per_s: float | None
     """Median over attempts of generated tokens a second."""
     comparison: PairedComparison | None
-    """With the baseline; null for the baseline, and where no exact verdict can be had."""
+    """With the baseline; null for the baseline, and where no verdict can be had."""
     no_verdict: str | None = None
     """Why not."""
 

@@ -1,4 +1,4 @@
-"""Two runs on the same samples, and whether the second is no worse than a margin below the first."""
+"""Runs on the same samples: whether one is no worse than a margin below the other, and which is the better."""
 
 from typing import Literal
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from harness.records.base import Record
 from harness.records.summary import Interval
 
-__all__ = ["PairedComparison", "PairedVerdict"]
+__all__ = ["PairDecision", "PairedComparison", "PairedVerdict", "Ranking", "Span"]
 
 
 class PairedVerdict(Record):
-    """The exact answer, at one margin and one α, on counts of right and wrong."""
+    """The answer at one margin and one α: exact on counts of right and wrong, by bounds for sessions and for scores."""
 
     verdict: Literal["pass", "fail", "need_more"]
     """`pass`: shown to be less than the margin worse. `fail`: shown to be more than the margin worse. `need_more`:
@@ -37,14 +37,67 @@ class PairedComparison(Record):
     n: int
     """Units that both have scored."""
     both: int
+    """Right in both; of scores: the same in both and above 0."""
     gained: int
-    """Right with the candidate alone."""
+    """Right with the candidate alone; of scores: higher with the candidate."""
     lost: int
-    """Right with the baseline alone."""
+    """Right with the baseline alone; of scores: higher with the baseline."""
     neither: int
     difference: float
-    """Share of right answers of the candidate minus that of the baseline."""
+    """Share of right answers (mean score) of the candidate minus that of the baseline."""
     interval: Interval
     mcnemar_p: float = Field(ge=0, le=1)
-    """Two-sided exact p of no difference."""
+    """Two-sided p of no difference: McNemar's exact one; by flipping signs of whole sessions where several samples
+    share one, and of samples' differences where outcomes are scores."""
     verdict: PairedVerdict
+    outcome: Literal["right or wrong", "score"] = "right or wrong"
+    sessions: int | None = None
+    """Independent sessions, where some hold several of the samples: then p and intervals are by session."""
+    weighted: bool = False
+    """Whether samples stand for unequal numbers of calls, and difference, p and interval are of the calls."""
+
+
+class Span(Record):
+    """An estimate of anything measured, with a two-sided interval in its unit."""
+
+    value: float
+    low: float | None
+    """None: so few values bound it on no side below."""
+    high: float | None
+    """None: so few values bound it on no side above."""
+    level: float = Field(gt=0, lt=1)
+    method: str
+
+
+class PairDecision(Record):
+    """Whether one model is better than another on the samples that both have."""
+
+    better: str
+    """The one with the higher mean; of equal ones the first by name."""
+    worse: str
+    n: int
+    gained: int
+    """Samples on which `better` does better."""
+    lost: int
+    """Samples on which `worse` does better."""
+    difference: float = Field(ge=0)
+    p: float = Field(ge=0, le=1)
+    """Two-sided p of no difference."""
+    p_adjusted: float = Field(ge=0, le=1)
+    """The same after the adjustment for all pairs."""
+    decided: bool
+    """The adjusted p is at most α: not chance."""
+
+
+class Ranking(Record):
+    """Models by their means, with what of that order is decided."""
+
+    models: tuple[str, ...]
+    """Best first."""
+    means: tuple[float, ...]
+    pairs: tuple[PairDecision, ...]
+    """All pairs of models that share samples."""
+    alpha: float = Field(gt=0, lt=0.5)
+    method: Literal["holm", "bh", "none"]
+    decided: int
+    """Pairs that are decided."""

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["MOST_EXACT", "Pairs", "inferior_p", "mcnemar_p", "noninferior_p", "paired_interval", "score_statistic"]
+__all__ = [
+    "MOST_EXACT",
+    "Pairs",
+    "inferior_p",
+    "mcnemar_p",
+    "noninferior_p",
+    "paired_interval",
+    "score_statistic",
+    "tail_edge",
+    "tail_mass",
+]
 
 MOST_EXACT = 20_000
 """Pairs up to which the tests are exact; above, `noninferior_p` and `inferior_p` bound each share on its own."""
@@ -28,7 +38,7 @@ _REACH = 9.0
 """Standard deviations around the mean beyond which a binomial's mass (below 1e-15) is left out."""
 _REFINED = 3
 """Highest points of the grid around which the greatest value is sought."""
-_BETA = 1e-4
+SPENT = 1e-4
 """Chance given away so that the nuisance share is sought only where the data leave it (Berger and Boos)."""
 
 
@@ -117,6 +127,7 @@ def noninferior_p(pairs: Pairs, margin: float) -> float:
     Unconditional: the chance of a score statistic at least as large, at the worst of those shares of c that Clopper and
     Pearson's interval of level 1 − β leaves, plus β = 0.0001. So errors stay within α at every n, whatever the shares
     are: the statistic grows with b and falls with c, which makes Δ = −margin the worst case for each share of c.
+    Outcomes without a loss rank by `lossless` at least: n without any loss show a margin m as soon as (1 − m)ⁿ does.
     Above `MOST_EXACT` pairs it is the least α at which exact bounds of both shares, each at α / 2, show it: larger.
     Sources: Liu, Hsueh, Hsieh and Chen 2002, Statistics in Medicine 21, 231–245 (unconditional test, score statistic);
     Lloyd and Moldovan 2008, Statistics in Medicine 27, 3540–3549 (the worst nuisance share); Berger and Boos 1994, JASA
@@ -143,18 +154,21 @@ def _p(pairs: Pairs, margin: float, *, upper: bool) -> float:
         raise DataError(f"a margin is a share between 0 and 1, such as 0.02, not {margin}")
     if pairs.n > MOST_EXACT:
         return _split_p(pairs, margin, upper=upper)
-    edge = _edge(pairs, margin, upper=upper)
-    return min(1.0, _greatest(edge, pairs, margin, upper=upper) + _BETA)
+    seen = float(score_statistic(pairs.gained, pairs.lost, pairs.n, -margin))
+    if upper and pairs.lost == 0:
+        seen = max(seen, lossless(pairs.n, margin))
+    edge = tail_edge(pairs.n, margin, seen, upper=upper)
+    return min(1.0, _greatest(edge, pairs, margin, upper=upper) + SPENT)
 
 
-def _edge(pairs: Pairs, margin: float, *, upper: bool) -> "Ints":
+def tail_edge(n: int, margin: float, statistic: float, *, upper: bool) -> "Ints":
     """For each c = 0 … n the b at which the tail begins: the least of the upper tail, the greatest of the lower.
 
-    n − c + 1 or −1 where no b belongs to it. By bisection, for the statistic grows with b.
+    n − c + 1 or −1 where no b belongs to it. By bisection, for the statistic grows with b. The tail is that of score
+    statistics at Δ = −margin that are at least (upper), or at most (lower) this one.
     """
-    n, delta = pairs.n, -margin
-    seen = float(score_statistic(pairs.gained, pairs.lost, n, delta))
-    limit = seen - _TIE if upper else seen + _TIE
+    delta = -margin
+    limit = statistic - _TIE if upper else statistic + _TIE
     lost = np.arange(n + 1, dtype=np.int64)
     low, high = np.full(n + 1, -1, dtype=np.int64), n - lost + 1  # statistic at low below the limit, at high not
     while bool((high - low > 1).any()):
@@ -163,21 +177,35 @@ def _edge(pairs: Pairs, margin: float, *, upper: bool) -> "Ints":
         reached = value >= limit if upper else value > limit
         open_ = high - low > 1
         high, low = np.where(open_ & reached, middle, high), np.where(open_ & ~reached, middle, low)
+    if upper and lossless(n, margin) >= limit:
+        high[0] = 0
     return high if upper else low
 
 
+def lossless(n: int, margin: float) -> float:
+    """Least rank, among score statistics, of outcomes without any loss: the normal quantile of 1 − (1 − margin)ⁿ.
+
+    That is the chance of no loss at the margin with nothing gained. The score statistic ranks it a little lower, behind
+    outcomes with gains and losses, and would ask for a sample more before "no loss in n" is shown. The order still
+    grows with b and falls with c, so that errors stay within α.
+    """
+    from scipy.special import ndtri
+
+    return float(-ndtri((1 - margin) ** n))
+
+
 def _greatest(edge: "Ints", pairs: Pairs, margin: float, *, upper: bool) -> float:
-    """The tail's greatest probability over q, the chance of c, at Δ = −margin, q where `_plausible` leaves it.
+    """The tail's greatest probability over q, the chance of c, at Δ = −margin, q where `plausible` leaves it.
 
     A grid as fine as the square root of counts varies, then a search around its highest points.
     """
     from scipy.optimize import minimize_scalar
 
     n, span = pairs.n, (1 - margin) / 2
-    ends = np.arcsin(np.sqrt(np.clip((np.array(_plausible(pairs, margin, upper=upper)) - margin) / span, 0.0, 1.0)))
+    ends = np.arcsin(np.sqrt(np.clip((np.array(plausible(pairs, margin, upper=upper)) - margin) / span, 0.0, 1.0)))
 
     def at(angles: "Floats") -> "Floats":
-        return _tail(edge, n, margin + span * np.sin(angles) ** 2, margin, upper=upper)
+        return tail_mass(edge, n, margin + span * np.sin(angles) ** 2, margin, upper=upper)
 
     grid = np.linspace(ends[0], ends[1], int(6 * np.sqrt(n) * (ends[1] - ends[0])) + 33)
     values = at(grid)
@@ -190,19 +218,19 @@ def _greatest(edge: "Ints", pairs: Pairs, margin: float, *, upper: bool) -> floa
     return best
 
 
-def _plausible(pairs: Pairs, margin: float, *, upper: bool) -> tuple[float, float]:
+def plausible(pairs: Pairs, margin: float, *, upper: bool) -> tuple[float, float]:
     """Range of q that the data leave: from the exact interval of c's share, for the lower tail from that of b's."""
     from scipy.stats import beta
 
     n, count = pairs.n, pairs.lost if upper else pairs.gained
-    low = 0.0 if count == 0 else float(beta.ppf(_BETA / 2, count, n - count + 1))
-    high = 1.0 if count == n else float(beta.isf(_BETA / 2, count + 1, n - count))
+    low = 0.0 if count == 0 else float(beta.ppf(SPENT / 2, count, n - count + 1))
+    high = 1.0 if count == n else float(beta.isf(SPENT / 2, count + 1, n - count))
     shift, top = (0.0 if upper else margin), (1 + margin) / 2
     return min(max(low + shift, margin), top), min(max(high + shift, margin), top)
 
 
-def _tail(edge: "Ints", n: int, q: "Floats", margin: float, *, upper: bool) -> "Floats":
-    """Probability of the tail for each chance q of c, the chance of b being q − margin."""
+def tail_mass(edge: "Ints", n: int, q: "Floats", margin: float, *, upper: bool) -> "Floats":
+    """Probability of the tail that begins at `edge` for each chance q of c, the chance of b being q − margin."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     reach = int(_REACH * np.sqrt(n / 4)) + 12

@@ -1,23 +1,31 @@
 """From the outcomes of two runs to a verdict: pass, fail, or about how many samples more."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import ceil, log, sqrt
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from harness.errors import DataError
 from harness.records.paired import PairedComparison, PairedVerdict
+from harness.stats.bounded import units_of
 from harness.stats.paired import MOST_EXACT, Pairs, inferior_p, mcnemar_p, noninferior_p, paired_interval
+from harness.stats.paired_units import difference_interval, sign_flip_p, units_verdict
 
-__all__ = ["NoExactVerdict", "compare", "more_pairs", "outcomes", "verdict"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["NoExactVerdict", "compare", "decide", "more_pairs", "outcomes", "verdict"]
 
 _POWER = 0.8
 _MOST = 1_000_000
 
 
 class NoExactVerdict(DataError):
-    """Outcomes that the exact test cannot judge: the message says why."""
+    """Outcomes that no test here can judge: the message says why."""
 
 
 def outcomes(values: Mapping[str, Sequence[float]]) -> dict[str, bool]:
@@ -40,42 +48,90 @@ def compare(
     margin: float,
     alpha: float,
     sessions: Mapping[str, str | None] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> PairedComparison:
-    """The candidate beside the baseline on the samples that both have, with the exact verdict.
+    """The candidate beside the baseline on the samples that both have, with the verdict.
 
     baseline, candidate: values of each sample's trials. The unit is the sample: several trials of one are one outcome
-    (`outcomes`). sessions: of each sample; where one holds several samples they hang together, and no test of
-    independent pairs is exact. Raises NoExactVerdict then, for values that are not 0 or 1, and without a shared sample.
+    (`outcomes`; the mean where any value lies between 0 and 1, and then differences of scores are judged). sessions: of
+    each sample; where one holds several samples they hang together, and sessions are judged whole. Independent samples
+    that are right or wrong are judged by the exact test, all others by `units_verdict`. weights: calls that each sample
+    stands for; where they are not all alike the difference is that of the calls, and a sample of many of them counts as
+    a session of so many.
+    Raises NoExactVerdict without a shared sample and for values beyond 0..1.
     >>> compare({"a": [1], "b": [0]}, {"a": [1], "b": [1]}, margin=0.1, alpha=0.05).verdict.verdict
     'need_more'
     """
     shared = sorted(baseline.keys() & candidate.keys())
     if not shared:
-        raise NoExactVerdict("no exact verdict: no sample is scored in both runs")
-    known = [session for one in shared if (session := (sessions or {}).get(one)) is not None]
-    if len(set(known)) < len(known):
-        raise NoExactVerdict(
-            "no exact verdict: several samples belong to one session, and the test takes samples for independent"
-        )
-    first = outcomes({one: baseline[one] for one in shared})
-    second = outcomes({one: candidate[one] for one in shared})
-    counts = Counter((first[one], second[one]) for one in shared)
-    pairs = Pairs(len(shared), gained=counts[False, True], lost=counts[True, False])
+        raise NoExactVerdict("no verdict: no sample is scored in both runs")
+    first, second, graded = _outcomes(baseline, candidate, shared)
+    labels = [(sessions or {}).get(one) for one in shared]
+    known = [label for label in labels if label is not None]
+    tied = len(set(known)) < len(known)
+    higher, lower = second > first, second < first
+    same = ~(higher | lower)
+    worth = [(weights or {}).get(one, 1.0) for one in shared]
+    weighted = len(set(worth)) > 1
+    units = units_of((second - first).tolist(), labels, worth if weighted else ())
+    if tied or graded or weighted:
+        interval, p, found = difference_interval(units), sign_flip_p(units.totals), units_verdict(units, margin, alpha)
+    else:
+        pairs = Pairs(len(shared), gained=int(higher.sum()), lost=int(lower.sum()))
+        interval, p, found = paired_interval(pairs), mcnemar_p(pairs), verdict(pairs, margin, alpha)
     most = max(len(trials) for runs in (baseline, candidate) for one in shared for trials in [runs[one]])
     return PairedComparison(
-        unit="sample" if most == 1 else f"sample (majority of up to {most} trials, a tie counts as wrong)",
-        n=pairs.n,
-        both=counts[True, True],
-        gained=pairs.gained,
-        lost=pairs.lost,
-        neither=counts[False, False],
-        difference=pairs.difference,
-        interval=paired_interval(pairs),
-        mcnemar_p=min(1.0, mcnemar_p(pairs)),
-        verdict=verdict(pairs, margin, alpha),
+        unit=_unit(most, graded=graded),
+        n=len(shared),
+        both=int((same & (first > 0)).sum()),
+        gained=int(higher.sum()),
+        lost=int(lower.sum()),
+        neither=int((same & (first == 0)).sum()),
+        difference=units.mean if weighted else float((second - first).mean()),
+        interval=interval,
+        mcnemar_p=min(1.0, p),
+        verdict=found,
+        outcome="score" if graded else "right or wrong",
+        sessions=len(units.sizes) if tied else None,
+        weighted=weighted,
     )
 
 
+def _unit(most: int, *, graded: bool) -> str:
+    if most == 1:
+        return "sample"
+    how = f"mean of up to {most} trials" if graded else f"majority of up to {most} trials, a tie counts as wrong"
+    return f"sample ({how})"
+
+
+def _outcomes(
+    baseline: Mapping[str, Sequence[float]], candidate: Mapping[str, Sequence[float]], shared: Sequence[str]
+) -> "tuple[Floats, Floats, bool]":
+    """One value a sample for either, and whether they are scores: any that is neither 0 nor 1."""
+    both = [{one: run[one] for one in shared} for run in (baseline, candidate)]
+    values = [value for run in both for trials in run.values() for value in trials]
+    strange = next((value for value in values if not 0 <= value <= 1), None)
+    if strange is not None:
+        raise NoExactVerdict(f"no verdict: values lie in 0..1, one is {strange:.3g}")
+    graded = any(value not in (0.0, 1.0) for value in values)
+    if graded:
+        lists = [[sum(trials) / len(trials) for trials in run.values()] for run in both]
+    else:
+        lists = [[float(right) for right in outcomes(run).values()] for run in both]
+    first, second = (np.array(one, dtype=np.float64) for one in lists)
+    return first, second, graded
+
+
+def decide(p_noninferior: float, p_inferior: float, alpha: float) -> Literal["pass", "fail", "need_more"]:
+    """The word for two p values, as they are or after an adjustment for many tests (`multiplicity.py`).
+
+    >>> decide(0.03, 0.9, 0.05), decide(0.06, 0.9, 0.05)
+    ('pass', 'need_more')
+    """
+    return "pass" if p_noninferior <= alpha else "fail" if p_inferior <= alpha else "need_more"
+
+
+@lru_cache(maxsize=65_536)
 def verdict(pairs: Pairs, margin: float, alpha: float) -> PairedVerdict:
     """Whether Δ lies above −margin (`pass`), below it (`fail`), or neither is shown; each with chance α of being wrong.
 
@@ -85,7 +141,7 @@ def verdict(pairs: Pairs, margin: float, alpha: float) -> PairedVerdict:
     'fail'
     """
     better, worse = noninferior_p(pairs, margin), inferior_p(pairs, margin)
-    shown = "pass" if better <= alpha else "fail" if worse <= alpha else "need_more"
+    shown = decide(better, worse, alpha)
     return PairedVerdict(
         verdict=shown,
         margin=margin,

@@ -1,10 +1,13 @@
 """What several trials of one sample say: pass@k and pass^k."""
 
+from collections.abc import Sequence
 from math import comb
 
 from harness.errors import DataError
+from harness.stats.agreement import Estimate
+from harness.stats.bounded import units_interval, units_of
 
-__all__ = ["pass_at_k", "pass_hat_k"]
+__all__ = ["pass_at_k", "pass_hat_k", "pass_interval"]
 
 
 def pass_at_k(trials: int, passes: int, k: int) -> float:
@@ -31,6 +34,28 @@ def pass_hat_k(trials: int, passes: int, k: int) -> float:
     """
     _check("pass^", trials, passes, k)
     return comb(passes, k) / comb(trials, k)
+
+
+def pass_interval(
+    counts: Sequence[tuple[int, int]],
+    k: int,
+    *,
+    every: bool,
+    sessions: Sequence[object] = (),
+    level: float = 0.95,
+) -> Estimate:
+    """pass^k (every) or pass@k (not every) over samples, with the interval of a mean of values in 0..1.
+
+    counts: trials and passes of each sample. sessions: label of each sample's session, None where it stands alone.
+    The interval holds whatever trials of one sample share, since the sample is the unit; it is never of width zero.
+    Raises DataError for no samples, and as `pass_at_k` and `pass_hat_k`.
+    >>> found = pass_interval([(4, 4), (4, 3), (4, 0)], 2, every=True)
+    >>> found.value
+    0.5
+    """
+    one = pass_hat_k if every else pass_at_k
+    units = units_of([one(trials, passes, k) for trials, passes in counts], sessions)
+    return Estimate(units.mean, units_interval(units, level=level))
 
 
 def _check(what: str, trials: int, passes: int, k: int) -> None:

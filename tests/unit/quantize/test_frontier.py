@@ -27,14 +27,23 @@ def test_pairs_are_counted_against_the_baseline(tmp_path: Path) -> None:
     assert any("its own α" in note for note in frontier.notes)
 
 
-def test_values_between_are_told_and_have_no_verdict(tmp_path: Path) -> None:
+def test_values_between_are_judged_as_scores(tmp_path: Path) -> None:
     frontier = frontier_of(tmp_path, {"F16": stored("F16", 0), "Q8_0": stored("Q8_0", 3, value=0.5)})
 
     point = frontier.points[1]
-    assert point.comparison is None
-    assert point.no_verdict is not None
-    assert "values are not 0/1" in verdict_text(point)
-    assert "values are not 0/1" in build_page(frontier, views_of({"F16": stored("F16", 0)}))
+    assert point.comparison is not None
+    assert point.comparison.outcome == "score"
+    assert point.comparison.verdict.method == "Gaffke's bound"
+    assert "need" in verdict_text(point)
+
+
+def test_a_type_without_a_verdict_says_why(tmp_path: Path) -> None:
+    frontier = frontier_of(tmp_path, {"F16": stored("F16", 0), "Q8_0": stored("Q8_0", 3)})
+    silent = frontier.points[1].model_copy(update={"comparison": None, "no_verdict": "no verdict: nothing shared"})
+    frontier = frontier.model_copy(update={"points": (frontier.points[0], silent)})
+
+    assert "nothing shared" in verdict_text(silent)
+    assert "nothing shared" in build_page(frontier, views_of({"F16": stored("F16", 0)}))
 
 
 def test_times_of_runs_in_sequence_are_called_so(tmp_path: Path) -> None:

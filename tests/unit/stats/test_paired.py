@@ -97,7 +97,7 @@ def test_p_is_the_greatest_tail_over_the_nuisance_share(n: int, gained: int, los
 
 @pytest.mark.parametrize(
     ("margin", "alpha", "n"),
-    [(0.02, 0.05, 149), (0.05, 0.05, 59), (0.1, 0.05, 29), (0.1, 0.025, 36)],
+    [(0.02, 0.05, 149), (0.05, 0.05, 59), (0.1, 0.05, 29), (0.02, 0.025, 183), (0.05, 0.025, 72), (0.1, 0.025, 36)],
 )
 def test_without_a_difference_the_least_n_is_that_of_zero_failures(margin: float, alpha: float, n: int) -> None:
     assert (1 - margin) ** n <= alpha < (1 - margin) ** (n - 1)
@@ -208,3 +208,8 @@ def test_counts_that_cannot_be_are_refused(n: int, gained: int, lost: int) -> No
 def test_a_margin_is_a_share(margin: float) -> None:
     with pytest.raises(DataError, match="margin is a share"):
         noninferior_p(Pairs(10, 0, 0), margin)
+
+
+@pytest.mark.parametrize(("n", "margin", "alpha"), [(17, 0.2, 0.025), (14, 0.2, 0.05)])
+def test_that_outcomes_without_a_loss_rank_higher_costs_no_false_pass(n: int, margin: float, alpha: float) -> None:
+    assert greatest_error(n, margin, alpha, upper=True) <= alpha + 1e-9

@@ -55,16 +55,52 @@ def test_several_trials_are_one_outcome_and_a_tie_is_wrong() -> None:
     assert (found.n, found.lost) == (2, 1)
 
 
-def test_values_between_have_no_exact_verdict() -> None:
-    with pytest.raises(NoExactVerdict, match="values are not 0/1"):
-        compare({"a": [0.5]}, {"a": [1.0]}, margin=0.1, alpha=0.05)
+def test_values_between_are_judged_as_scores() -> None:
+    first = {f"s{i}": [0.75] for i in range(80)}
+    second = {f"s{i}": [0.75 if i else 0.5] for i in range(80)}
+
+    found = compare(first, second, margin=0.1, alpha=0.05)
+
+    assert (found.outcome, found.both, found.lost, found.neither) == ("score", 79, 1, 0)
+    assert found.difference == pytest.approx(-0.25 / 80)
+    assert found.verdict.verdict == "pass"
+    assert found.sessions is None
 
 
-def test_samples_of_one_session_have_no_exact_verdict() -> None:
-    first, second = runs(3, 0, 0)
-    with pytest.raises(NoExactVerdict, match="one session"):
-        compare(first, second, margin=0.1, alpha=0.05, sessions={"s0": "x", "s1": "x", "s2": None})
-    assert compare(first, second, margin=0.1, alpha=0.05, sessions={"s0": "x", "s1": "y", "s2": None}).n == 3
+def test_several_trials_of_a_score_are_their_mean() -> None:
+    found = compare({"a": [0.5, 1.0]}, {"a": [0.25]}, margin=0.1, alpha=0.05)
+
+    assert found.difference == pytest.approx(-0.5)
+    assert found.unit == "sample (mean of up to 2 trials)"
+
+
+def test_values_beyond_their_range_have_no_verdict() -> None:
+    with pytest.raises(NoExactVerdict, match=r"values lie in 0\.\.1, one is 1\.5"):
+        compare({"a": [1.5]}, {"a": [1.0]}, margin=0.1, alpha=0.05)
+
+
+def test_samples_of_one_session_count_for_less() -> None:
+    first, second = runs(60, 0, 0)
+    tied = {f"s{i}": f"session {i // 3}" for i in range(60)}
+
+    alone = compare(first, second, margin=0.05, alpha=0.05, sessions={"s0": "x", "s1": "y", "s2": None})
+    together = compare(first, second, margin=0.05, alpha=0.05, sessions=tied)
+
+    assert (alone.verdict.verdict, alone.sessions) == ("pass", None)
+    assert (together.verdict.verdict, together.sessions) == ("need_more", 20)
+    assert together.verdict.p_noninferior == pytest.approx(0.95**20)
+    assert together.interval.high - together.interval.low > alone.interval.high - alone.interval.low
+    assert together.verdict.more is not None
+    assert together.verdict.more >= 3 * 59 - 60
+
+
+def test_sessions_that_lose_nothing_pass_when_there_are_enough() -> None:
+    first, second = runs(3 * 59, 0, 0)
+
+    found = compare(first, second, margin=0.05, alpha=0.05, sessions={f"s{i}": str(i % 59) for i in range(3 * 59)})
+
+    assert found.verdict.verdict == "pass"
+    assert found.verdict.method == "Gaffke's bound, by session"
 
 
 def test_runs_without_a_shared_sample_have_no_verdict() -> None:
