@@ -1,10 +1,11 @@
-"""Rows to groups: HDBSCAN, k-means and Ward's agglomerative clustering, on the principal components of centred rows."""
+"""Rows to groups: HDBSCAN, k-means and Ward's agglomerative clustering of smoothed principal components."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from harness.cluster.density import GRID, best_cut, dense_groups, reduced, smoothed
 from harness.cluster.vectors import unit
 
 if TYPE_CHECKING:
@@ -13,16 +14,10 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
     Matrix = NDArray[np.float32]
 
-__all__ = ["Choice", "centred", "group", "middles", "resampled"]
+__all__ = ["Choice", "Resampled", "centred", "group", "middles", "resampled"]
 
-_COMPONENTS: Final = 64
-_SILHOUETTE_ON: Final = 3_000
-_GRID: Final = (2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 50, 60, 70, 85, 100, 120, 145, 175, 210)
-_NEAR_BEST: Final = 0.95
-_SMOOTHING: Final = 0.7
-_ROUNDS: Final = 3
-RADIUS_QUANTILE: Final = 0.02
-"""So many of a cluster's own calls lie farther from its middle than its radius."""
+_FENCE: Final = 1.5
+_SAME: Final = 1e-5
 WIDEST: Final = 0.2
 """No cluster reaches farther than to this cosine."""
 
@@ -36,6 +31,8 @@ class Choice:
     min_size: int | None = None
     sample: int = 8_000
     seed: int = 0
+    text: int | None = None
+    """So many columns from the left are the text's; None: all. How fine the groups are is judged by them alone."""
 
     def size(self, calls: int) -> int:
         """Fewest calls of a cluster in a node with so many."""
@@ -52,8 +49,9 @@ def centred(rows: "Matrix", mean: "Matrix") -> "Matrix":
 def group(rows: "Matrix", choice: Choice) -> "Labels":
     """A label a row from 0 on, -1 for noise. rows: centred. Above `choice.sample` rows the algorithm sees a sample.
 
-    Calls outside the sample, and for HDBSCAN those that no dense region claims, go to the nearest middle if they lie
-    within that cluster's radius, which is what is done with later calls too. One group where nothing tells parts apart.
+    Calls outside the sample, and for HDBSCAN those that no dense region claims, go to the nearest middle. Of HDBSCAN's
+    those are noise that are outliers of the group they came to (see `middles`). One group where nothing tells parts
+    apart.
     """
     if len(rows) < 2 * choice.size(len(rows)) or float(np.abs(rows).max(initial=0)) == 0:
         return np.zeros(len(rows), dtype=np.int64)
@@ -65,12 +63,13 @@ def group(rows: "Matrix", choice: Choice) -> "Labels":
     labels[seen] = _fit(rows[seen], choice)
     if labels.max() < 0:
         return np.zeros(len(rows), dtype=np.int64)
-    places, radii = middles(rows[seen], labels[seen])
     left = np.flatnonzero(labels < 0)
     if len(left):
-        near, cosine = nearest(rows[left], places)
-        inside = cosine >= radii[near] if choice.algorithm == "hdbscan" else np.ones(len(left), dtype=bool)
-        labels[left] = np.where(inside, near, -1)
+        labels[left], _ = nearest(rows[left], middles(rows[seen], labels[seen])[0])
+    if choice.algorithm == "hdbscan" and len(left):
+        places, radii = middles(rows, labels)
+        cosine = np.einsum("ij,ij->i", rows[left], places[labels[left]])
+        labels[left] = np.where(cosine >= radii[labels[left]], labels[left], -1)
     return labels
 
 
@@ -87,7 +86,10 @@ def nearest(rows: "Matrix", places: "Matrix") -> "tuple[Labels, Matrix]":
 
 
 def middles(rows: "Matrix", labels: "Labels") -> "tuple[Matrix, Matrix]":
-    """The middle of each label from 0 on as a unit row, and the cosine that all but 2 % of its rows have to it."""
+    """The middle of each label from 0 on as a unit row, and the least cosine to it of a row that is no outlier.
+
+    Tukey's fence: one and a half interquartile ranges below the lower quartile.
+    """
     count = int(labels.max()) + 1
     places = np.zeros((count, rows.shape[1]), dtype=np.float32)
     radii = np.ones(count, dtype=np.float32)
@@ -95,56 +97,36 @@ def middles(rows: "Matrix", labels: "Labels") -> "tuple[Matrix, Matrix]":
         own = rows[labels == label]
         if len(own):
             places[label] = unit(own.mean(axis=0, keepdims=True))[0]
-            radii[label] = max(WIDEST, float(np.quantile(own @ places[label], RADIUS_QUANTILE)) - 1e-4)
+            low, high = np.quantile(own @ places[label], [0.25, 0.75]).tolist()
+            radii[label] = max(WIDEST, low - _FENCE * (high - low) - 1e-4)
     return places, radii
 
 
 def _fit(rows: "Matrix", choice: Choice) -> "Labels":
-    small = _reduced(rows, choice.seed)
+    small = reduced(rows, choice.seed)
+    smooth = smoothed(small)
+    words = rows[:, : choice.text]
+    if choice.text is not None and float(np.ptp(words, axis=0).max()) > _SAME:
+        small = reduced(words, choice.seed)  # what was done would part a node in two more clearly than its tasks do
     if choice.algorithm == "hdbscan":
-        return _hdbscan(small, choice.size(len(rows)))
-    return _by_k(small, choice)
+        return dense_groups(small, smooth, choice.size(len(rows)), choice.seed)
+    return _by_k(small, smooth, choice)
 
 
-def _reduced(rows: "Matrix", seed: int) -> "Matrix":
-    from sklearn.decomposition import PCA
+def _by_k(rows: "Matrix", smooth: "Matrix", choice: Choice) -> "Labels":
+    """Ward's tree of the smoothed rows cut at k; for k-means that is where it starts from, so that no seed decides.
 
-    components = min(_COMPONENTS, rows.shape[1], len(rows) - 1)
-    reduced = PCA(components, svd_solver="randomized", random_state=seed).fit_transform(rows)
-    return unit(np.asarray(reduced, dtype=np.float32))
-
-
-def _hdbscan(rows: "Matrix", size: int) -> "Labels":
-    """HDBSCAN after each row has moved towards its neighbours three times: 64 dimensions are thin."""
-    from sklearn.cluster import HDBSCAN
-    from sklearn.neighbors import NearestNeighbors
-
-    near = min(len(rows) - 1, max(10, round(len(rows) ** 0.5 / 5)))
-    places = NearestNeighbors(n_neighbors=near + 1, algorithm="brute").fit(rows).kneighbors(rows, return_distance=False)
-    smooth = rows
-    for _ in range(_ROUNDS):
-        smooth = unit((1 - _SMOOTHING) * smooth + _SMOOTHING * unit(smooth[places[:, 1:]].mean(axis=1)))
-    found = HDBSCAN(min_cluster_size=size, min_samples=min(3, size), copy=True).fit_predict(smooth)
-    return np.asarray(found, dtype=np.int64)
-
-
-def _by_k(rows: "Matrix", choice: Choice) -> "Labels":
-    """Ward's tree cut at k; for k-means that is where it starts from, so that no seed decides.
-
-    Without a k: the smallest of a grid whose silhouette is within 5 % of the grid's best.
+    Without a k: see `best_cut`.
     """
     from scipy.cluster.hierarchy import linkage
 
-    tree = linkage(rows, "ward")
+    tree = linkage(smooth, "ward")
     if choice.k is not None:
-        return _cut(tree, rows, min(choice.k, len(rows)), choice)
+        return _cut(tree, smooth, min(choice.k, len(rows)), choice)
     most = max(2, len(rows) // choice.size(len(rows)))
-    found = {k: _cut(tree, rows, k, choice) for k in _GRID if k <= most}
-    scores = {k: _silhouette(rows, labels, choice.seed) for k, labels in found.items()}
-    best = max(scores.values())
-    if best <= 0:
-        return np.zeros(len(rows), dtype=np.int64)
-    return found[min(k for k, score in scores.items() if score >= _NEAR_BEST * best)]
+    cuts = {k: _cut(tree, smooth, k, choice) for k in GRID if k <= most}
+    found = best_cut(rows, cuts, choice.seed)
+    return np.zeros(len(rows), dtype=np.int64) if found is None else found
 
 
 def _cut(tree: "NDArray[np.float64]", rows: "Matrix", k: int, choice: Choice) -> "Labels":
@@ -159,24 +141,40 @@ def _cut(tree: "NDArray[np.float64]", rows: "Matrix", k: int, choice: Choice) ->
     return np.unique(fitted.labels_, return_inverse=True)[1].astype(np.int64)
 
 
-def _silhouette(rows: "Matrix", labels: "Labels", seed: int) -> float:
-    from sklearn.metrics import silhouette_score
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """What came back when parts of the rows were grouped anew."""
 
-    if len(rows) > _SILHOUETTE_ON:
-        part = np.random.default_rng(seed).choice(len(rows), _SILHOUETTE_ON, replace=False)
-        rows, labels = rows[part], labels[part]
-    if not 2 <= len(np.unique(labels)) < len(rows):
-        return -1.0
-    return float(silhouette_score(rows, labels))
+    aris: list[float]
+    """Adjusted Rand index of each part with the labels; noise is a group."""
+    jaccards: list[float | None]
+    """By label: mean Jaccard index with the likest group of each part; None where no part had two of its rows.
+
+    Source: Hennig 2007, Cluster-wise assessment of cluster stability. From .75 on a cluster is valid and stable; .6 to
+    .75 is a pattern whose borders are in doubt; below that it is not to be trusted.
+    """
 
 
-def resampled(rows: "Matrix", labels: "Labels", choice: Choice, times: int, share: float = 0.8) -> list[float]:
-    """Adjusted Rand indices between `labels` and the groups found anew on parts of the rows; noise is a group."""
+def resampled(rows: "Matrix", labels: "Labels", choice: Choice, times: int, share: float = 0.8) -> Resampled:
+    """The labels held against the groups that are found anew on parts of the rows."""
     from sklearn.metrics import adjusted_rand_score
 
-    found = []
+    aris: list[float] = []
+    likest: list[list[float]] = [[] for _ in range(int(labels.max(initial=-1)) + 1)]
     for turn in range(times):
         draw = np.random.default_rng((choice.seed, turn))
         part = draw.choice(len(rows), round(share * len(rows)), replace=False)
-        found.append(float(adjusted_rand_score(labels[part], group(rows[part], choice))))
-    return found
+        known, found = labels[part], group(rows[part], choice)
+        aris.append(float(adjusted_rand_score(known, found)))
+        for label, values in enumerate(likest):
+            own = known == label
+            if own.sum() >= 2:
+                values.append(_likest(own, found))
+    return Resampled(aris, [float(np.mean(values)) if values else None for values in likest])
+
+
+def _likest(own: "NDArray[np.bool_]", found: "Labels") -> float:
+    """The Jaccard index of these rows with the group that it is highest for; noise is no group."""
+    shared = np.bincount(found[own & (found >= 0)], minlength=1)
+    whole = np.bincount(found[found >= 0], minlength=len(shared))[: len(shared)]
+    return float((shared / (own.sum() + whole - shared)).max())

@@ -1,7 +1,7 @@
 """Calls to nodes to tasks: the pure middle of `do=cluster`."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from harness import __version__
 from harness.cluster.algorithms import Choice, resampled
-from harness.cluster.features import MOST_TEXT, Features, Seen, masked
+from harness.cluster.features import MOST_TEXT, Features, masked
 from harness.cluster.figures import costs_of, growth_of, map_of, weeks_of
 from harness.cluster.folder import Kept
 from harness.cluster.known import known_node, node_names
 from harness.cluster.labels import actions_of, family_of, name_of, words_of
 from harness.cluster.nodes import Node, find_nodes, parts_of, template_text, unit_hashes
-from harness.cluster.tasks import Naming, Tasks, known_cluster, merge, split, tasks_of
-from harness.cluster.vectors import Embedding, rows_of
+from harness.cluster.tasks import Known, Naming, Tasks, known_cluster, merge, noise_id, split, tasks_of
+from harness.cluster.vectors import BESIDE, Embedding, rows_of
 from harness.config.cluster import ClusterOptions
 from harness.errors import ConfigError
 from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint, Stability
@@ -31,6 +31,8 @@ __all__ = ["Built", "build"]
 _ON_MAP: Final = 1_500
 _STABILITY_ON: Final = 3_000
 _SHARE: Final = 0.8
+_BLOCK: Final = 50_000
+"""Rows that are in memory at once."""
 _MEDOIDS: Final = 3
 _EXAMPLE: Final = 240
 _TIP: Final = 160
@@ -63,6 +65,8 @@ class _Work:
     drawn: list[tuple[int, str, "Matrix", int]] = field(default_factory=list)
     """Of the map: row, cluster, vector, node."""
     stability: list[tuple[int, list[float]]] = field(default_factory=list)
+    comes_back: dict[str, float | None] = field(default_factory=dict)
+    """Of each cluster that was resampled, its own stability."""
     sizes: dict[str, int] = field(default_factory=dict)
     assigned: int = 0
 
@@ -112,13 +116,7 @@ def _named_nodes(work: _Work) -> list[tuple[str, Node]]:
 
 
 def _cluster_node(work: _Work, node_id: str, node: Node, to_split: list[str]) -> None:
-    calls = [work.features.calls[row] for row in node.rows]
-    ids = [call.id for call in calls]
-    rows = _rows(work, node, calls)
-    tasks = tasks_of(node_id, ids, rows, work.kept, work.choice, work.naming)
-    for name in to_split:
-        split(work.kept, name, tasks, ids, work.naming, work.options.seed)
-    work.assigned += tasks.assigned
+    """Groups the node's calls block by block: those after the first go to its tasks, or found new ones."""
     work.sizes[node_id] = len(node.rows)
     work.nodes.append(
         AgentNode(
@@ -130,33 +128,70 @@ def _cluster_node(work: _Work, node_id: str, node: Node, to_split: list[str]) ->
             form=node.form,
             system=node.system,
             slot=node.slot,
-            calls=sum(call.weight for call in calls),
+            calls=sum(work.features.calls[row].weight for row in node.rows),
             prompts=len(node.prompts),
             template_entropy_bits=node.entropy_bits,
         )
     )
+    known, embed = Known.of(node_id, work.kept), None
+    fresh = not known.clusters
+    for number, block in enumerate(_blocks(work, node, to_split)):
+        calls = [work.features.calls[row] for row in block]
+        texts, which = _texts(work, node, block)
+        embed = embed or work.embedding.fitted(texts)
+        ids = [call.id for call in calls]
+        rows = rows_of(calls, embed(texts), which)
+        work.choice = replace(work.choice, text=rows.shape[1] - BESIDE)
+        tasks = tasks_of(node_id, ids, rows, work.kept, known, work.choice, work.naming)
+        for name in to_split if number == 0 else ():
+            split(work.kept, name, tasks, ids, work.naming, work.options.seed)
+            known.clusters.update(owner for owner in tasks.owners if owner != noise_id(node_id))
+        work.assigned += 0 if fresh else tasks.assigned
+        _note(work, tasks, block, first=number == 0)
+
+
+def _blocks(work: _Work, node: Node, to_split: list[str]) -> list[list[int]]:
+    """The node's rows in parts of 50,000 at most, drawn at random so that each is like the whole.
+
+    Calls of clusters that are to be split are in the first.
+    """
+    count = -(-len(node.rows) // _BLOCK)
+    if count == 1:
+        return [node.rows]
+    draw = np.random.default_rng(work.options.seed)
+    rows = np.array(node.rows)[draw.permutation(len(node.rows))]
+    parted = [work.kept.assigned.get(work.features.calls[row].id) in to_split for row in rows.tolist()]
+    rows = np.concatenate([rows[parted], rows[~np.array(parted)]])
+    return [np.sort(part).tolist() for part in np.array_split(rows, count)]
+
+
+def _note(work: _Work, tasks: Tasks, block: list[int], *, first: bool) -> None:
+    """Who is where, the calls of the middle, some for the map, and how stable it is."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, owner in enumerate(tasks.owners):
         places[owner].append(place)
     for owner, members in places.items():
-        work.node_of[owner] = node_id
-        work.members[owner] = [node.rows[place] for place in members]
-        work.medoids[owner] = [node.rows[place] for place in _middle_ones(tasks.rows, members)]
-    _draw(work, tasks, node)
-    _stability(work, tasks, places)
+        work.node_of[owner] = tasks.node
+        work.members.setdefault(owner, []).extend(block[place] for place in members)
+        if owner not in work.medoids:
+            work.medoids[owner] = [block[place] for place in _middle_ones(tasks.rows, members)]
+    _draw(work, tasks, block, 10 if first else 0)
+    if first:
+        _stability(work, tasks, places)
 
 
-def _rows(work: _Work, node: Node, calls: list[Seen]) -> "Matrix":
-    """The node's rows. A template in the first user message is taken off the text that varies."""
+def _texts(work: _Work, node: Node, block: list[int]) -> tuple[list[str], list[int]]:
+    """The different texts of a block and which each call has. A template in the first user message is taken off."""
     texts: dict[str, int] = {}
-    seen = [0] * len(calls)
-    for place, (row, call) in enumerate(zip(node.rows, calls, strict=True)):
+    which = [0] * len(block)
+    for place, row in enumerate(block):
+        call = work.features.calls[row]
         text = work.features.texts[call.text]
         if not call.system and node.units:
             left = "\n".join(part for part in parts_of(text) if masked(part) not in node.units)
             text = work.texts[row] = (left or text)[:MOST_TEXT]
-        seen[place] = texts.setdefault(text[:MOST_TEXT], len(texts))
-    return rows_of(calls, work.embedding.embed(list(texts)), seen)
+        which[place] = texts.setdefault(text[:MOST_TEXT], len(texts))
+    return list(texts), which
 
 
 def _middle_ones(rows: "Matrix", members: list[int]) -> list[int]:
@@ -173,14 +208,14 @@ def _middle_ones(rows: "Matrix", members: list[int]) -> list[int]:
     return [part[place] for place in chosen]
 
 
-def _draw(work: _Work, tasks: Tasks, node: Node) -> None:
-    """Takes the node's share of the calls that are shown on the map."""
-    share = round(_ON_MAP * len(node.rows) / max(1, len(work.features.calls)))
-    count = min(len(node.rows), max(10, share))
-    chosen = np.random.default_rng(work.options.seed).choice(len(node.rows), count, replace=False)
+def _draw(work: _Work, tasks: Tasks, block: list[int], least: int) -> None:
+    """Takes the block's share of the calls that are shown on the map."""
+    share = round(_ON_MAP * len(block) / max(1, len(work.features.calls)))
+    count = min(len(block), max(least, share))
+    chosen = np.random.default_rng(work.options.seed).choice(len(block), count, replace=False)
     number = len(work.nodes) - 1
     work.drawn += [
-        (node.rows[place], tasks.owners[place], tasks.rows[place].copy(), number) for place in sorted(chosen.tolist())
+        (block[place], tasks.owners[place], tasks.rows[place].copy(), number) for place in sorted(chosen.tolist())
     ]
 
 
@@ -195,7 +230,8 @@ def _stability(work: _Work, tasks: Tasks, places: dict[str, list[int]]) -> None:
     numbers = {name: number for number, name in enumerate(tasks_here)}
     labels = np.array([numbers.get(tasks.owners[place], -1) for place in part.tolist()], dtype=np.int64)
     found = resampled(tasks.rows[part], labels, work.choice, work.options.stability, _SHARE)
-    work.stability.append((len(tasks.rows), found))
+    work.stability.append((work.sizes[tasks.node], found.aris))
+    work.comes_back.update(zip(tasks_here, found.jaccards, strict=False))
 
 
 def _name_nodes(work: _Work) -> None:
@@ -236,6 +272,8 @@ def _clusters(work: _Work, total: int) -> list[Cluster]:
     order = sorted(work.members, key=lambda name: (name.endswith(".noise"), -len(work.members[name]), name))
     words = words_of([[work.text(row) for row in work.members[name]] for name in order])
     forms = {node.id: node for node in work.nodes}
+    old = work.kept.book.clusters if work.kept.book else ()
+    named = {one.id: one for one in old if one.named_by is not None}
     found = []
     for name, best in zip(order, words, strict=True):
         rows = work.members[name]
@@ -245,12 +283,14 @@ def _clusters(work: _Work, total: int) -> list[Cluster]:
         count = sum(call.weight for call in calls)
         weeks = weeks_of(calls)
         noise = name.endswith(".noise")
+        given = named.get(name)
         radii = [radius for owner, radius in zip(work.kept.owners, work.kept.radii, strict=True) if owner == name]
         found.append(
             Cluster(
                 id=name,
                 node=node.id,
-                name="no task" if noise else name_of(best, actions),
+                name="no task" if noise else given.name if given else name_of(best, actions),
+                named_by=given.named_by if given else None,
                 noise=noise,
                 words=best,
                 actions=actions,
@@ -261,6 +301,7 @@ def _clusters(work: _Work, total: int) -> list[Cluster]:
                 rows=len(rows),
                 share=count / total,
                 radius=max(-1.0, min(1.0, min(radii, default=1.0))),
+                stability=work.comes_back.get(name),
                 costs=costs_of(calls),
                 weeks=weeks,
                 growth_per_week=growth_of(weeks),
@@ -279,7 +320,15 @@ def _absent_clusters(work: _Work) -> list[Cluster]:
     """Clusters of earlier runs that have no calls here; they keep id, name and middle."""
     old = work.kept.book.clusters if work.kept.book else ()
     nothing = costs_of([])
-    gone = {"calls": 0, "rows": 0, "share": 0.0, "costs": nothing, "weeks": (), "growth_per_week": None}
+    gone = {
+        "calls": 0,
+        "rows": 0,
+        "share": 0.0,
+        "stability": None,
+        "costs": nothing,
+        "weeks": (),
+        "growth_per_week": None,
+    }
     return [one.model_copy(update=gone) for one in old if one.id not in work.members and not one.noise]
 
 

@@ -1,6 +1,6 @@
 """The tasks within a node: known calls keep theirs, new ones go to the nearest, the rest is grouped anew."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-__all__ = ["Naming", "Tasks", "merge", "noise_id", "split", "tasks_of"]
+__all__ = ["Known", "Naming", "Tasks", "merge", "noise_id", "split", "tasks_of"]
 
 _MOVES: Final = 0.5
 """Weight of a run's own calls when a middle that was there before moves with them: tasks drift."""
@@ -67,8 +67,24 @@ def noise_id(node: str) -> str:
     return f"{node}.noise"
 
 
-def tasks_of(node: str, ids: list[str], rows: "Matrix", kept: Kept, choice: Choice, naming: Naming) -> Tasks:
-    """Groups a node's calls, and brings `kept` up to date: its means, middles and assignments.
+@dataclass(slots=True)
+class Known:
+    """The clusters of a node while its calls come, a block at a time."""
+
+    clusters: set[str]
+    everyone: bool = False
+    """Whether every call goes to one of them, however far it is: k-means and Ward's tree know no noise."""
+
+    @classmethod
+    def of(cls, node: str, kept: Kept) -> "Known":
+        """Those of earlier runs."""
+        return cls({one.id for one in kept.book.clusters if one.node == node and not one.noise} if kept.book else set())
+
+
+def tasks_of(
+    node: str, ids: list[str], rows: "Matrix", kept: Kept, known: Known, choice: Choice, naming: Naming
+) -> Tasks:
+    """Groups calls of a node, and brings `kept` up to date, its means, middles and assignments; `known` too.
 
     ids: of the calls; rows: theirs, not yet centred.
     """
@@ -77,14 +93,13 @@ def tasks_of(node: str, ids: list[str], rows: "Matrix", kept: Kept, choice: Choi
         mean = rows.mean(axis=0)
         kept.means[node] = mean
     rows_as_given, rows = rows, centred(rows, mean)
-    here = {one.id for one in kept.book.clusters if one.node == node and not one.noise} if kept.book else set()
-    noise = noise_id(node)
+    here, noise = known.clusters, noise_id(node)
     owners = [kept.assigned.get(call, "") for call in ids]
     owners = [name if name in here or name == noise else "" for name in owners]
     first = not here
     if first or "" in owners:  # noise is looked at again, but only where there is something new beside it
         owners = ["" if name == noise else name for name in owners]
-    assigned = 0 if first else _to_nearest(rows, owners, here, kept)
+    assigned = 0 if first else _to_nearest(rows, owners, known, kept)
     left = [place for place, name in enumerate(owners) if not name]
     if left:
         labels = group(rows[left], choice) if first else _fresh_groups(rows[left], rows_as_given[left], choice)
@@ -93,27 +108,29 @@ def tasks_of(node: str, ids: list[str], rows: "Matrix", kept: Kept, choice: Choi
             rows = unit(rows_as_given)
         names = {}
         for label in range(int(labels.max()) + 1):
-            known = "" if first else _drifted(rows[left][labels == label], here, kept)
-            names[label] = known or naming.new("c")
-            assigned += int((labels == label).sum()) if known else 0
+            old = "" if first else _drifted(rows[left][labels == label], here, kept)
+            names[label] = old or naming.new("c")
+            assigned += int((labels == label).sum()) if old else 0
         for place, label in zip(left, labels.tolist(), strict=True):
             owners[place] = names.get(label, noise)
     _move_middles(rows, owners, kept, choice.size(len(rows)))
     kept.assigned.update(zip(ids, owners, strict=True))
+    known.everyone = known.everyone or (first and choice.algorithm != "hdbscan")
+    here.update(name for name in owners if name != noise)
     return Tasks(node, rows, owners, assigned, first)
 
 
-def _to_nearest(rows: "Matrix", owners: list[str], here: set[str], kept: Kept) -> int:
+def _to_nearest(rows: "Matrix", owners: list[str], known: Known, kept: Kept) -> int:
     """Gives calls without a cluster to the nearest within its radius; how many found one."""
-    known = [place for place, name in enumerate(kept.owners) if name in here]
+    places = [place for place, name in enumerate(kept.owners) if name in known.clusters]
     left = np.array([place for place, name in enumerate(owners) if not name], dtype=np.int64)
-    if not known or not len(left):
+    if not places or not len(left):
         return 0
-    near, cosine = nearest(rows[left], np.stack([kept.places[place] for place in known]))
+    near, cosine = nearest(rows[left], np.stack([kept.places[place] for place in places]))
     count = 0
     for place, which, how in zip(left.tolist(), near.tolist(), cosine.tolist(), strict=True):
-        if how >= kept.radii[known[which]]:
-            owners[place] = kept.owners[known[which]]
+        if known.everyone or how >= kept.radii[places[which]]:
+            owners[place] = kept.owners[places[which]]
             count += 1
     return count
 
@@ -134,7 +151,7 @@ def _fresh_groups(rows: "Matrix", given: "Matrix", choice: Choice) -> "NDArray[n
 
     Where no region stands out they are one task if they are alike as given, not only in being unlike what is known.
     """
-    dense = Choice("hdbscan", None, choice.min_size, choice.sample, choice.seed)
+    dense = replace(choice, algorithm="hdbscan", k=None)
     size = choice.size(len(rows))
     none = np.full(len(rows), -1, dtype=np.int64)
     if len(rows) < size:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-__all__ = ["Embedding", "embedding_named", "need_sklearn", "rows_of", "unit"]
+__all__ = ["BESIDE", "Embedding", "embedding_named", "need_sklearn", "rows_of", "unit"]
 
 GROUP: Final = "harness.embeddings"
 """Entry points: each a function that takes a list of texts and gives an array of shape (n, width)."""
 _TEXT_PART, _ACTION_PART, _TRIGGER_PART, _STEP_PART = 0.6, 0.2, 0.15, 0.05
 """Shares in the squared length of a row; what is the same for all calls of a node falls out when it is centred."""
 _ACTIONS, _TRIGGERS, _STEPS = 96, 48, 6
+BESIDE: Final = _ACTIONS + _TRIGGERS + _STEPS
+"""Columns of a row beside those of its text."""
 _HASHED: Final = 512
 """Width of TF-IDF rows: words hashed to signed places, so that new words find a place too."""
 _AT_ONCE: Final = 2_000
@@ -43,6 +45,12 @@ class Embedding:
 
     name: str
     embed: Callable[[Sequence[str]], "Matrix"]
+    fit: Callable[[Sequence[str]], Callable[[Sequence[str]], "Matrix"]] | None = None
+    """For one that weighs words by the texts: from some of them to the function that embeds all."""
+
+    def fitted(self, texts: Sequence[str]) -> Callable[[Sequence[str]], "Matrix"]:
+        """`embed`, fitted to these texts where it can be."""
+        return self.fit(texts) if self.fit else self.embed
 
 
 def need_sklearn() -> None:
@@ -59,7 +67,7 @@ def embedding_named(name: str, tell: OnProgress | None = None) -> Embedding:
     if name == "minilm":
         return Embedding(f"minilm@{MINILM_SHA256[:12]}", lambda texts: _minilm(texts, tell))
     if name == "tfidf":
-        return Embedding("tfidf", _tfidf)
+        return Embedding("tfidf", lambda texts: _tfidf(texts)(texts), _tfidf)
     if kind in {"model2vec", "sentence-transformers"} and model:
         return Embedding(name, _of_package(kind, model))
     found = [one for one in entry_points(group=GROUP) if one.name == kind]
@@ -121,22 +129,24 @@ def _minilm(texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
     return unit(found)
 
 
-def _tfidf(texts: Sequence[str]) -> "Matrix":
-    """Hashed words, weighed by how few texts have them; dense, 512 wide."""
+def _tfidf(fitted_on: Sequence[str]) -> Callable[[Sequence[str]], "Matrix"]:
+    """Hashed words, weighed by how few of the first 50,000 texts have them; dense, 512 wide."""
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-    if not texts:
-        return np.zeros((0, _HASHED), dtype=np.float32)
     hasher = HashingVectorizer(
         n_features=1 << 16, norm=None, alternate_sign=False, stop_words="english", dtype=np.float32
     )
-    found = np.zeros((len(texts), _HASHED), dtype=np.float32)
-    idf = TfidfTransformer(sublinear_tf=True).fit(hasher.transform(texts[:50_000]))
+    idf = TfidfTransformer(sublinear_tf=True).fit(hasher.transform(fitted_on[:50_000] or [""]))
     folding = _folding(1 << 16)
-    for start in range(0, len(texts), 10_000):
-        part = idf.transform(hasher.transform(texts[start : start + 10_000]))
-        found[start : start + 10_000] = (part @ folding).toarray()
-    return unit(found)
+
+    def embed(texts: Sequence[str]) -> "Matrix":
+        found = np.zeros((len(texts), _HASHED), dtype=np.float32)
+        for start in range(0, len(texts), 10_000):
+            part = idf.transform(hasher.transform(texts[start : start + 10_000]))
+            found[start : start + 10_000] = (part @ folding).toarray()
+        return unit(found)
+
+    return embed
 
 
 def _folding(wide: int) -> Any:
@@ -162,7 +172,7 @@ def rows_of(calls: Sequence[Seen], vectors: "Matrix", which: Sequence[int]) -> "
     Names of tools are hashed to places, so that a tool which comes later has one too.
     """
     wide = vectors.shape[1]
-    rows = np.zeros((len(calls), wide + _ACTIONS + _TRIGGERS + _STEPS), dtype=np.float32)
+    rows = np.zeros((len(calls), wide + BESIDE), dtype=np.float32)
     rows[:, :wide] = vectors[list(which)] * np.float32(_TEXT_PART**0.5)
     every = np.arange(len(calls))
     rows[every, wide + np.array([_place(call.action, _ACTIONS) for call in calls], dtype=int)] = np.sqrt(_ACTION_PART)

@@ -6,7 +6,20 @@ from pydantic import Field, field_validator
 
 from harness.records import Record
 
-__all__ = ["ClusterOptions"]
+__all__ = ["ClusterOptions", "NamesOptions"]
+
+
+class NamesOptions(Record):
+    """Which model names the tasks."""
+
+    model: str | None = None
+    """Name in `conf/model`; None: tasks are called by their words."""
+    overrides: tuple[str, ...] = ()
+    """What is typed besides to set that model up: `["model.url=…","backend.threads=2"]`."""
+    max_tokens: int | None = Field(default=None, ge=16)
+    """For one name; None: the model's own `generation.max_tokens`."""
+    concurrency: int = Field(default=1, ge=1, le=256)
+    """Requests at once."""
 
 
 class ClusterOptions(Record):
@@ -30,6 +43,7 @@ class ClusterOptions(Record):
     """Calls of a node that the algorithm sees; the others go to the nearest cluster."""
     stability: int = Field(default=5, ge=0, le=100)
     """Resamples; 0: none."""
+    names: NamesOptions = NamesOptions()
     merge: tuple[tuple[str, ...], ...] = ()
     """Ids: each group becomes one cluster, and keeps the first id."""
     split: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ from pydantic import Field
 from harness.records.base import Record
 
 __all__ = [
-    "AgentNode", "Cluster", "ClusterBook", "ClusterCosts", "ClusterEdit", "ClusterFamily", "MapPoint", "Stability",
-    "WeekCount",
+    "AgentNode", "Cluster", "ClusterBook", "ClusterCosts", "ClusterEdit", "ClusterFamily", "MapPoint", "NamesBill",
+    "Stability", "WeekCount",
 ]  # fmt: skip
 
 ClusterFamily = Literal["toolcall", "instruct", "code", "extraction", "classification", "routing", "summary", "other"]
@@ -80,6 +80,8 @@ class Cluster(Record):
     """Stays with the task when calls are added."""
     node: str
     name: str
+    named_by: str | None = None
+    """The model that gave the name, which then stays; None: it is made of the words."""
     noise: bool = False
     words: tuple[str, ...]
     """By c-TF-IDF: frequent here, rare in the other clusters."""
@@ -97,6 +99,11 @@ class Cluster(Record):
     share: float
     radius: float = Field(ge=-1, le=1)
     """Least cosine to the middle with which a new call belongs here."""
+    stability: float | None = Field(default=None, ge=0, le=1)
+    """How much of it comes back on part of the calls: mean Jaccard index with the likest group found there.
+
+    None where it was not asked for, the node has no other task, or too few of its calls were drawn.
+    """
     costs: ClusterCosts
     weeks: tuple[WeekCount, ...]
     growth_per_week: float | None
@@ -124,6 +131,24 @@ class ClusterEdit(Record):
     """split: ids of its parts."""
 
 
+class NamesBill(Record):
+    """What names by a model took in one run."""
+
+    model: str
+    named: int
+    cached: int
+    """Named as in an earlier run that showed the model the same."""
+    failed: int
+    """Got no name and keep their words."""
+    requests: int
+    prompt_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    """None: no price is known."""
+    seconds: float
+    """Sum over the requests."""
+
+
 class ClusterBook(Record):
     """`clusters.json`."""
 
@@ -143,6 +168,8 @@ class ClusterBook(Record):
     coverage: float | None
     """Share of calls in a cluster that is not noise; None without calls."""
     stability: Stability
+    names: NamesBill | None = None
+    """None: no model was asked for names."""
     notes: tuple[str, ...] = ()
     made: str
     harness: str

@@ -25,6 +25,8 @@ _JS: Final = ("dom.js", "tip.js", "clusters.js")
 _WIDTH, _HEIGHT, _EDGE = 1000.0, 560.0, 14.0
 _COLORS: Final = 12
 """They come again from the thirteenth task on; hover and click tell which it is."""
+_TRUSTED: Final = 0.6
+"""Jaccard index below which a cluster is not to be trusted (Hennig 2007)."""
 _LABELLED: Final = 10
 _BARS: Final = 96.0
 
@@ -71,6 +73,7 @@ def build_page(book: ClusterBook, points: Sequence[MapPoint]) -> str:
     tasks = [one for one in here if not one.noise]
     colors = {one.id: place % _COLORS for place, one in enumerate(tasks)}
     nodes = {node.id: node for node in book.nodes}
+    shaky = [one for one in tasks if one.stability is not None and one.stability < _TRUSTED]
     script = f'(() => {{\n"use strict";\n{static_text(_JS)}\n}})();'
     return (
         _environment()
@@ -78,6 +81,8 @@ def build_page(book: ClusterBook, points: Sequence[MapPoint]) -> str:
         .render(
             book=book,
             headline=_headline(book, tasks),
+            unstable=len(shaky),
+            unstable_share=sum(one.share for one in shaky),
             nodes=[node for node in book.nodes if node.calls],
             rows=[_Row(one, nodes[one.node], colors.get(one.id), _bars(one)) for one in here],
             dots=_dots(points, {one.id: one for one in here}, colors),

@@ -1,5 +1,6 @@
 """`do=cluster`: the recurring tasks among curated calls, what each costs, and a map of them."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.assets.progress import console_progress
+from harness.assets.store import cache_dir
 from harness.cluster.build import build
 from harness.cluster.features import features_of
 from harness.cluster.folder import Kept, read_kept, write_kept
+from harness.cluster.naming import name_clusters, naming_seat
 from harness.cluster.vectors import embedding_named, need_sklearn
 from harness.config import ClusterConfig
 from harness.errors import DataError
-from harness.records.cluster import Cluster, ClusterBook
+from harness.records.cluster import Cluster, ClusterBook, NamesBill
 from harness.report.clusters import write_page
 from harness.report.formats import counted, percent, seconds, usd
 from harness.report.text import visible
@@ -23,6 +26,7 @@ from harness.store.calls import read_calls
 __all__ = ["main"]
 
 _MOST_LINES = 40
+_TRUSTED = 0.6
 _LOG_WIDTH = 150
 """Columns where no terminal tells how many there are."""
 
@@ -39,6 +43,7 @@ def main(configs: Sequence[ClusterConfig]) -> None:
     options = options.model_copy(update={"name": options.name or calls.resolve().name})
     folder = Path(options.out) / str(options.name)
     with console_progress(show=config.progress != "off") as tell:
+        seat = naming_seat(options.names, tell)
         embedding = embedding_named(options.embedding, tell)
         features = features_of(read_calls(calls))
         kept = Kept() if options.fresh else read_kept(folder)
@@ -46,6 +51,11 @@ def main(configs: Sequence[ClusterConfig]) -> None:
             raise DataError(f"{calls} has no calls; see what was left out in its manifest.json, and curate again")
         built = build(features, options, embedding, kept)
     write_kept(folder, built.kept)
+    if seat is not None:
+        built.book = built.kept.book = asyncio.run(
+            name_clusters(built.book, seat, options.names, cache_dir() / "names")
+        )
+        write_kept(folder, built.kept)
     page = Path(config.paths.reports) / "clusters.html"
     write_page(built.book, built.points, page)
     _show(built.book)
@@ -74,6 +84,8 @@ def _show(book: ClusterBook) -> None:
     if len(shown) > _MOST_LINES:
         left = sum(one.calls for one in shown[_MOST_LINES:])
         console.print(f"{len(shown) - _MOST_LINES} more with {left} calls are on the page", highlight=False)
+    if book.names is not None:
+        console.print(_names(book.names), highlight=False, soft_wrap=True, markup=False)
     for note in book.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
 
@@ -84,7 +96,15 @@ def _summary(book: ClusterBook, tasks: int) -> str:
     said = f"{counted(tasks, 'task')} in {nodes}: {covered}"
     if book.stability.ari is not None:
         said += f"; stability {book.stability.ari:.2f} (ARI over {book.stability.resamples} resamples a node)"
+    shaky = sum(one.stability is not None and one.stability < _TRUSTED and one.rows > 0 for one in book.clusters)
+    said += f"; {shaky} of the tasks unstable (Jaccard below {_TRUSTED})" if shaky else ""
     return said + (f"; {book.assigned} new calls went to known tasks" if book.assigned else "")
+
+
+def _names(bill: NamesBill) -> str:
+    said = f"names by {bill.model}: {bill.named} given, {bill.cached} of them known from before, {bill.failed} failed"
+    cost = "cost unknown" if bill.cost_usd is None else usd(bill.cost_usd)
+    return f"{said}; {counted(bill.requests, 'request')}, {cost}"
 
 
 def _figures(one: Cluster) -> list[str]:
