@@ -18,7 +18,18 @@ from harness.logs.store import store_key
 
 __all__ = ["main"]
 
-_WRITTEN = ("calls", "curated", "suites", "export", "exports", "logs", "training", "outputs")
+_WRITTEN = (
+    "calls",
+    "curated",
+    "suites",
+    "replay/curated",
+    "replay/suites",
+    "export",
+    "exports",
+    "logs",
+    "training",
+    "outputs",
+)
 """Folders that verbs write beside those of `paths`."""
 _MOST = 20
 
