@@ -19,6 +19,14 @@ TOOLS = (
                 "note": {"type": "string"},
                 "guests": {"type": "array", "items": {"type": "object", "properties": {"age": {"type": "integer"}}}},
                 "extras": {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+                "beds": {
+                    "type": "array",
+                    "uniqueItems": True,
+                    "items": {
+                        "type": "object",
+                        "properties": {"width": {"type": "number"}, "count": {"type": "integer", "default": 1}},
+                    },
+                },
             },
             "required": ["city"],
         },

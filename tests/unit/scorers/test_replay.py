@@ -32,6 +32,10 @@ def judged(one: Sample, said: Reply, protocol: Protocol = "native") -> Score:
         ({"city": "Paris", "nights": 1}, {"city": "Paris"}),
         ({"city": "Paris"}, {"city": "Paris", "note": None}),
         ({"city": "Paris", "extras": ["a", "b"]}, {"city": "Paris", "extras": ["b", "a"]}),
+        (
+            {"city": "Paris", "beds": [{"width": 1.5}, {"width": 1}, {"width": 2}]},
+            {"city": "Paris", "beds": [{"width": 2.0, "count": 1}, {"width": 1.0}, {"width": 1.5}]},
+        ),
         ({"city": "Paris", "booking_id": "A-1"}, {"city": "Paris", "booking_id": " A-1 "}),
         ({"city": "Paris", "note": "The guest comes late."}, {"city": "Paris", "note": "the guest comes late"}),
         (
@@ -61,6 +65,7 @@ def test_arguments_are_the_same_by_their_schema(wanted: dict[str, Any], given: d
         ({"city": "Paris", "booking_id": "A-1"}, {"city": "Paris", "booking_id": "a-1"}, "wrong_value"),
         ({"city": "Paris", "guests": [{"age": 3}]}, {"city": "Paris", "guests": [{"age": 4}]}, "wrong_value"),
         ({"city": "Paris", "guests": [{"age": 3}]}, {"city": "Paris", "guests": []}, "wrong_value"),
+        ({"city": "Paris", "extras": ["a", "b"]}, {"city": "Paris", "extras": ["a", "a"]}, "wrong_value"),
         ({"city": "Paris", "note": "Guest comes late."}, {"city": "Paris", "note": "A quiet room."}, "wrong_value"),
     ],
 )

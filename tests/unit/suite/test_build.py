@@ -251,6 +251,26 @@ def test_a_split_that_is_none_is_refused(tmp_path: Path) -> None:
         samples(made, tmp_path, options={"split": "tset"})
 
 
+def test_a_split_that_the_suite_does_not_hold_is_named_with_those_it_does(tmp_path: Path) -> None:
+    made = built(tmp_path, *mixed())
+
+    with pytest.raises(DataError, match=r"no sample of the split train; it holds test; .*build\.splits="):
+        samples(made, tmp_path, options={"split": "train"})
+
+
+def test_a_request_field_that_no_call_has_is_refused_with_those_they_have(tmp_path: Path) -> None:
+    one = call("a", says("Yes."), params={"reasoning_effort": "low", "max_completion_tokens": 9})
+    made = built(tmp_path, one, params=("reasoning_effort", "max_completion_tokens"))
+
+    with pytest.raises(ConfigError, match=r"build\.params=colour .*reasoning_effort"):
+        build(options(tmp_path, params=("colour",), replace=True))
+    with pytest.raises(ConfigError, match=r"options\.params=colour .*reasoning_effort"):
+        samples(made, tmp_path, options={"params": ["colour"]})
+
+    assert samples(made, tmp_path)[0].params == {"reasoning_effort": "low", "max_tokens": 9}
+    assert samples(made, tmp_path, options={"params": ["tool_choice"]})[0].params == {}
+
+
 def test_logged_parameters_are_sent_unless_told_otherwise(tmp_path: Path) -> None:
     one = call("a", says("Yes."), tools=(TOOL,), params={"tool_choice": "required", "temperature": 1.0})
 
