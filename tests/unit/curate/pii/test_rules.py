@@ -76,7 +76,7 @@ def test_settled_spans_do_not_overlap_and_keep_the_surest_whole(parts: list[tupl
 
     assert all(one.end <= two.start for one, two in pairwise(kept))
     covered = {place for span in kept for place in range(span.start, span.end)}
-    surest = max(spans, key=lambda span: (span.score, span.end - span.start), default=None)
+    surest = max(spans, key=lambda span: (span.score, span.end - span.start, -span.start), default=None)
     assert surest is None or set(range(surest.start, surest.end)) <= covered
 
 
