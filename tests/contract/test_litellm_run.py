@@ -49,7 +49,7 @@ def run(cwd: Path, home: Path, url: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "suite=local", f"suite.path={home}", "model=hosted", "progress=off"]
     command += [f"model.name={CLAUDE}", f"model.url={url}", f"backend.python={PYTHON}", "run.warmup=0", "run.retries=1"]
     environment = {**os.environ, "ANTHROPIC_API_KEY": CANARY, "OTHER_API_KEY": CANARY[::-1]}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False, env=environment)
 
 
 ANSWER = [claude.begin(1000, read=2000, written=400), *claude.text(0, "It is ", "2."), *claude.finish(100)]

@@ -15,7 +15,7 @@ def harness(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -70,7 +70,7 @@ def test_help_teaches_and_touches_nothing(tmp_path: Path) -> None:
 
 def test_shell_completion_offers_the_models(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("harness")
-    script = subprocess.run([command, "-sc", "install=bash"], capture_output=True, text=True, timeout=60, check=True)
+    script = subprocess.run([command, "-sc", "install=bash"], capture_output=True, text=True, timeout=600, check=True)
     query = harness("-sc", "query=bash", cwd=tmp_path, COMP_LINE="harness model=smol", COMP_POINT="18")
 
     assert "complete -o nospace -o default -F hydra_bash_completion harness" in script.stdout

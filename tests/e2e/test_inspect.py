@@ -38,12 +38,12 @@ def server() -> Iterator[Server]:
 
 def inspect_eval(cwd: Path, spec: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "inspect_ai", "eval", spec, "--display", "plain", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def harness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def at(server: Server) -> list[str]:
@@ -125,7 +125,7 @@ def test_a_broken_off_run_goes_on_where_it_stopped(tasks: Path, empty: Path, how
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(how)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=600)
         finished = journal.read_bytes().splitlines()[:4]
         asked = len(server.bodies)
         again = harness(empty, *words)

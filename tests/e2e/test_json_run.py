@@ -43,7 +43,7 @@ def suite(folder: Path, **target: Any) -> Path:
 
 def harness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "suite=local", "progress=off", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def journal(cwd: Path, name: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def run(cwd: Path, home: Path, asked: str, judge: str) -> subprocess.CompletedPr
     command = [sys.executable, "-m", "harness", "suite=local", f"suite.path={home}", "model=endpoint", *served]
     command += ["scoring.judge.model=endpoint", "run.warmup=0", "progress=off"]
     command += [f'scoring.judge.overrides=["model.url={judge}","model.name=test-model","run.retries=0"]']
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_judged_run_counts_the_judge_and_its_agreement_with_people(tmp_path: Path) -> None:

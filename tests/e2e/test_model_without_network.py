@@ -23,7 +23,7 @@ def run_phi4mini(tmp_path: Path, environment: dict[str, str]) -> subprocess.Comp
     }
     command = [sys.executable, "-m", "harness", "suite=toolcall", "model=phi4mini", "suite.limit=1"]
     settings = {**os.environ, **isolated, **environment}
-    return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {}], ids=["offline mode", "nothing listens"])

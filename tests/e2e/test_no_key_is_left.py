@@ -162,7 +162,7 @@ def ran(case: str, folder: Path) -> Ran:
             "paths.replies=kept",
         ]
         done = subprocess.run(
-            [*command, *arguments(server.url)], cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+            [*command, *arguments(server.url)], cwd=folder, capture_output=True, text=True, timeout=600, check=False,
             env={**os.environ, "CANARY": key, "OTHER_API_KEY": key[::-1]},
         )  # fmt: skip
     return Ran(folder, done, server.keys)
@@ -217,7 +217,7 @@ def test_a_key_in_the_address_is_refused_before_anything_is_written(tmp_path: Pa
     command = [sys.executable, "-m", "harness", "suite=local", "suite.path=sums", "progress=off"]
     asked = [*command, *endpoint(f"'http://127.0.0.1:9/v1?key={GEMINI}'")]
 
-    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
                           env={**os.environ, "CANARY": OPENAI})  # fmt: skip
 
     assert done.returncode == 2

@@ -13,7 +13,7 @@ TOOL = {"name": "find_order", "parameters": {"type": "object", "properties": {"i
 
 def harness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "progress=off", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def summary(cwd: Path) -> dict[str, Any]:
@@ -39,7 +39,10 @@ def test_a_built_suite_runs_by_its_name(tmp_path: Path) -> None:
     assert "suite=support_v1 model=incumbent" in " ".join(made.stderr.split())
     assert (first["suite"], first["accuracy"], first["n_scored"]) == ("support_v1", 1.0, 4)
     assert (second["accuracy"], second["misses"]) == (0.0, {"should_have_called": 3, "context_overflow": 1})
-    assert "1 of 4 calls (25.0%) do not fit into the context: each counts as a miss" in second["warnings"]
+    assert any("1 of 4 calls (25.0%; 25.0% of the traffic, " in one for one in second["warnings"]), second["warnings"]
+    assert (second["overflow"]["n"], second["overflow"]["of"]) == (1, 4)
+    assert (second["traffic"]["accuracy"], second["traffic"]["calls"]) == (0.0, 4.0)
+    assert "do not fit into the context" in " ".join(other.stdout.split())
     assert second["ceiling"] | {"interval": None} == {"rate": 1.0, "interval": None, "n": 3}
     assert "agrees with itself on 100.0%" in " ".join(own.stdout.split())
     page = (tmp_path / "reports" / "leaderboard.html").read_text()

@@ -23,7 +23,7 @@ options: {match: exact}
 
 def harness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "progress=off", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def suite(folder: Path, lines: list[dict[str, Any]]) -> None:

@@ -82,7 +82,7 @@ def test_ctrl_c_loses_nothing_leaves_no_engine_and_the_same_command_goes_on(tmp_
     engines = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
 
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=600)
     finished = journal.read_bytes().splitlines()
     again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
 

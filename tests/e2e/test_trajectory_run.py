@@ -12,7 +12,7 @@ from tests.unit.suite.test_build_trajectory import logged
 
 def harness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "progress=off", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def summary(cwd: Path) -> dict[str, Any]:

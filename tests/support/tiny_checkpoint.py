@@ -36,7 +36,7 @@ def tiny_checkpoint() -> Path:
     python, folder = python_with_torch(), Path(_SCRATCH.name) / "tiny"
     assert python is not None
     done = subprocess.run(
-        [python, "-P", __file__, json.dumps(str(folder))], capture_output=True, text=True, timeout=120, check=False
+        [python, "-P", __file__, json.dumps(str(folder))], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return folder

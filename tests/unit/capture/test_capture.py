@@ -227,7 +227,7 @@ print(counts.handed, counts.written, counts.dropped, counts.waiting)
 
 def test_a_full_disk_neither_raises_nor_leaves_half_a_line(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True, timeout=600
     )
 
     handed, written, dropped, waiting = map(int, done.stdout.split())
@@ -251,7 +251,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_killed_program_loses_only_what_it_had_just_handed_over(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, check=False, timeout=600)
 
     (file,) = tmp_path.iterdir()
     numbers = [json.loads(line)["number"] for line in file.read_bytes().splitlines()]
@@ -276,7 +276,7 @@ recorder.close()
 
 
 def test_a_forked_worker_writes_a_file_of_its_own_and_nothing_twice(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", FORKED, str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FORKED, str(tmp_path)], check=True, timeout=600)
 
     lines = sorted(line for path in tmp_path.iterdir() for line in path.read_text().splitlines())
     assert lines == ['{"of": "child"}', '{"of": "parent"}']

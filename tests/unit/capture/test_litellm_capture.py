@@ -67,7 +67,7 @@ def test_calls_through_litellm_are_captured_and_human_chat_is_not(tmp_path: Path
     with serve_in_thread(_answer) as server:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, server.url, str(tmp_path / "calls")],
-            capture_output=True, text=True, check=False, timeout=120, env=environment, cwd=tmp_path,
+            capture_output=True, text=True, check=False, timeout=600, env=environment, cwd=tmp_path,
         )  # fmt: skip
 
     assert done.returncode == 0, done.stderr[-2000:]

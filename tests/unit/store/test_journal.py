@@ -92,7 +92,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_finished(tmp_path: Path) -> None
         "except DataError as error:\n    sys.exit(str(error))\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
 
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     assert "cannot be written" in done.stderr
