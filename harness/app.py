@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import cast
 
@@ -29,8 +30,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 _failed: list[int] = []
-_side_by_side: list[str] = []
-_MODELS = re.compile(r"model=\[(.*)\]")
+_side_by_side: dict[str, list[str]] = {}
+_SEVERAL = re.compile(r"(model|model\.name|model\.protocol)=\[(.*)\]")
 _SUITE = re.compile(r"suite=[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -45,26 +46,35 @@ def _compose(conf: DictConfig) -> None:
     ) as error:  # kept for `main`: raised, Hydra would print its own line and end a sweep's other jobs
         _say(str(error))
         _failed.append(error.exit_code)
+    except (HydraException, OmegaConfBaseException) as error:  # of a further model of `model=[a,b]`
+        _say(explain(error, sys.argv[1:]))
+        _failed.append(2)
 
 
 def _each_model(conf: DictConfig) -> list[DictConfig]:
-    """The configuration of each model of `model=[a,b]`, run side by side; one for a single model."""
+    """The configuration of each model of `model=[a,b]`, each of its names and protocols; one for a single model."""
     if not _side_by_side:
         return [conf]
-    overrides = [one for one in HydraConfig.get().overrides.task if not one.startswith("model=")]
-    return [hydra.compose("config", overrides=[*overrides, f"model={model}"]) for model in _side_by_side]
+    starts = tuple(f"{key}=" for key in _side_by_side)
+    overrides = [one for one in HydraConfig.get().overrides.task if not one.startswith(starts)]
+    each = product(*([f"{key}={value}" for value in values] for key, values in _side_by_side.items()))
+    return [hydra.compose("config", overrides=[*overrides, *own]) for own in each]
 
 
 def _take_models(argv: list[str]) -> list[str]:
-    """The command line with `model=[a,b]` as `model=a`, the list kept aside: Hydra would merge the two into one."""
+    """The command line with `model=[a,b]` as `model=a`, the list kept aside: Hydra would merge the two into one.
+
+    `model.name=[a,b]` likewise, for models of one server, and `model.protocol=[a,b]`.
+    """
     taken = []
     for word in argv:
-        match = _MODELS.fullmatch(word)
-        if match is None:
+        match = _SEVERAL.fullmatch(word)
+        names = [] if match is None else [name.strip(" '\"") for name in match[2].split(",") if name.strip()]
+        if match is None or not names:
             taken.append(word)
             continue
-        _side_by_side[:] = [name.strip(" '\"") for name in match[1].split(",") if name.strip()]
-        taken.append(f"model={_side_by_side[0]}" if _side_by_side else word)
+        _side_by_side[match[1]] = list(dict.fromkeys(names))
+        taken.append(f"{match[1]}={names[0]}")
     return taken
 
 

@@ -201,7 +201,7 @@ class _Making:
         self._did("collect", folder if kept else None, began_s, said)
         if found.interrupted:
             raise KeyboardInterrupt
-        check_share(found.books, self.config.logs.max_bad_frac)
+        check_share(found.books, self.config.logs.max_bad_frac, kept=kept)
         if kept:
             done.touch(mode=0o600)
 
@@ -307,4 +307,6 @@ def _built(done: Built) -> str:
     n = sum(len(one.taken) for one in done.strata)
     unfit = done.facts.unfit.total()
     more = f"; {unfit:,} calls cannot be asked again" if unfit else ""
+    if done.facts.elsewhere > n:
+        more += f"; {done.facts.elsewhere:,} calls are in other splits (build.splits, suite.options.split)"
     return f"{counted(n, 'sample')} of {counted(len({one.cluster for one in done.strata}), 'task')}{more}"

@@ -64,6 +64,8 @@ def _near(word: str, allowed: list[str]) -> str:
 def _no_option(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     allowed = options(group)
+    if group == "suite":  # those of the folder where one stands (docs/suites.md)
+        allowed = sorted({*allowed, *(one.parent.name for one in Path("suites").glob("*/suite.yaml"))})
     return f"{group}={name} is not known; {group} is one of {', '.join(allowed)}{_near(name, allowed)}"
 
 

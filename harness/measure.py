@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.records import ServerTiming, Timing, Usage
+from harness.records import ServerTiming, Step, Timing, Usage
 from harness.records.summary import Quantiles
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "e2e_s",
     "quantiles",
     "queue_s",
+    "total_usage",
+    "total_usd",
     "tpot_s",
     "tpot_with_first_s",
     "ttft_content_s",
@@ -150,3 +152,27 @@ def quantiles(values: Sequence[float]) -> Quantiles | None:
     data = np.asarray(values, dtype=np.float64)
     p50, p95, p99 = (float(q) for q in np.quantile(data, (0.5, 0.95, 0.99)))
     return Quantiles(n=len(data), mean=float(data.mean()), p50=p50, p95=p95, p99=p99)
+
+
+def total_usage(steps: Sequence[Step]) -> Usage:
+    """Sums over the steps; None where no step knows a number."""
+
+    def total(values: Sequence[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+
+    counted = [step.usage.counted_by for step in steps if step.usage.counted_by]
+    return Usage(
+        prompt_tokens=total([step.usage.prompt_tokens for step in steps]),
+        cached_tokens=total([step.usage.cached_tokens for step in steps]),
+        cache_write_tokens=total([step.usage.cache_write_tokens for step in steps]),
+        output_tokens=total([step.usage.output_tokens for step in steps]),
+        reasoning_tokens=total([step.usage.reasoning_tokens for step in steps]),
+        counted_by="chunks" if "chunks" in counted else counted[0] if counted else None,
+    )
+
+
+def total_usd(costs: Sequence[float | None]) -> float | None:
+    """What the steps cost; None where that of one is not known, or there is none."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None

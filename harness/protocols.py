@@ -95,8 +95,8 @@ LateScore = Callable[[Sample, Attempt], Awaitable[Score]]
 class LateScorer(Protocol):
     """Judges when all replies are there, off the clock's path: by running programs or tools, or by asking a model.
 
-    Made as a `Scorer` is. Attempts without a reply never reach it, but for agents' tasks that ended in the model's
-    failure: what was done until then may count for parts, never for the value.
+    Made as a `Scorer` is. Attempts without a reply never reach it, but for agents' tasks and replayed sessions that
+    ended in the model's failure: what was done until then may count for parts, never for the value.
     """
 
     name: str

@@ -29,6 +29,8 @@ def reduced(rows: "Matrix", seed: int) -> "Matrix":
     """The rows' first 64 principal components, at length 1."""
     from sklearn.decomposition import PCA
 
+    if not np.ptp(rows, axis=0).any():  # nothing varies that a component could show
+        return unit(rows[:, :_COMPONENTS])
     components = min(_COMPONENTS, rows.shape[1], len(rows) - 1)
     solver = "covariance_eigh" if rows.shape[1] <= _NARROW else "randomized"
     small = PCA(components, svd_solver=solver, random_state=seed).fit_transform(rows)

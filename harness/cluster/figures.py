@@ -77,6 +77,8 @@ def map_of(rows: "Matrix", nodes: Sequence[int], seed: int) -> "Matrix":
     beside = np.zeros((len(rows), max(nodes) + 1), dtype=np.float32)
     beside[np.arange(len(rows)), list(nodes)] = 0.8
     wide = np.hstack([rows, beside])
+    if not np.ptp(wide, axis=0).any():  # one call many times: nothing varies that a component could show
+        return np.full((len(rows), 2), 0.5, dtype=np.float32)
     small = PCA(min(30, len(rows) - 1, wide.shape[1]), svd_solver="randomized", random_state=seed).fit_transform(wide)
     if len(rows) >= _TSNE_FROM:
         from sklearn.manifold import TSNE

@@ -1,5 +1,6 @@
 """The configuration as typed records, checked before anything is loaded."""
 
+from harness.config.audit import AuditOptions
 from harness.config.backends import (
     AdapterConfig,
     AttachedConfig,
@@ -18,8 +19,11 @@ from harness.config.backends import (
     VllmLoraConfig,
 )
 from harness.config.building import BuildOptions
+from harness.config.chain import AUTO, ChainConfig
 from harness.config.cluster import ClusterOptions
 from harness.config.curate import CurateOptions, NearConfig, SplitConfig
+from harness.config.gate import AcceptOptions, GateClusters, GateOptions, GateRate, GateSize, GateTime
+from harness.config.load import LoadOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import (
     GenerationConfig,
@@ -32,6 +36,7 @@ from harness.config.model import (
 )
 from harness.config.parsing import (
     compose_judge,
+    compose_run,
     explain_validation,
     hardware_named,
     known_keys,
@@ -50,8 +55,12 @@ from harness.config.running import (
     SandboxConfig,
     ScoringConfig,
     SuiteConfig,
+    VerdictConfig,
 )
+from harness.config.select import SIGNALS, SelectOptions, Signal, StatsConfig
 from harness.config.verbs import (
+    AcceptConfig,
+    AuditConfig,
     BuildConfig,
     ClusterConfig,
     CollectConfig,
@@ -62,7 +71,9 @@ from harness.config.verbs import (
     ExportTarget,
     FetchConfig,
     ForgetConfig,
+    GateConfig,
     LeakcheckConfig,
+    LoadConfig,
     PathsConfig,
     QuantizeConfig,
     QuantizeOptions,
@@ -71,19 +82,28 @@ from harness.config.verbs import (
     ReportConfig,
     RotateConfig,
     RunConfig,
+    SelectConfig,
+    SuiteVerbConfig,
     ValidateConfig,
     VerbConfig,
 )
 
 __all__ = [
+    "AUTO",
+    "SIGNALS",
+    "AcceptConfig",
+    "AcceptOptions",
     "AdapterConfig",
     "AgentConfig",
     "ArrivalConfig",
     "AttachedConfig",
+    "AuditConfig",
+    "AuditOptions",
     "BackendConfig",
     "BudgetConfig",
     "BuildConfig",
     "BuildOptions",
+    "ChainConfig",
     "ClusterConfig",
     "ClusterOptions",
     "CollectConfig",
@@ -96,6 +116,12 @@ __all__ = [
     "ExportTarget",
     "FetchConfig",
     "ForgetConfig",
+    "GateClusters",
+    "GateConfig",
+    "GateOptions",
+    "GateRate",
+    "GateSize",
+    "GateTime",
     "GenerationConfig",
     "HardwareConfig",
     "JudgeConfig",
@@ -104,6 +130,8 @@ __all__ = [
     "LlamaCppConfig",
     "LlamaServerConfig",
     "LmStudioConfig",
+    "LoadConfig",
+    "LoadOptions",
     "LogsConfig",
     "LongPromptPrices",
     "LoraConfig",
@@ -127,18 +155,25 @@ __all__ = [
     "RunnerConfig",
     "SandboxConfig",
     "ScoringConfig",
+    "SelectConfig",
+    "SelectOptions",
     "ServingConfig",
+    "Signal",
     "SplitConfig",
+    "StatsConfig",
     "StoreConfig",
     "SuiteConfig",
+    "SuiteVerbConfig",
     "TokenPrices",
     "TransformersConfig",
     "ValidateConfig",
     "VerbConfig",
+    "VerdictConfig",
     "VllmConfig",
     "VllmLoraConfig",
     "WeightsConfig",
     "compose_judge",
+    "compose_run",
     "explain_validation",
     "hardware_named",
     "known_keys",

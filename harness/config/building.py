@@ -1,13 +1,13 @@
 """What `do=build` makes a suite from, how much of it, and when a replayed step counts as the same."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from harness.records import Record
+from harness.records import Record, TrajectoryMatch
 from harness.records.call import Split
 
-__all__ = ["BuildOptions"]
+__all__ = ["LOGGED_PARAMS", "BuildOptions"]
 
 
 class BuildOptions(Record):
@@ -21,6 +21,16 @@ class BuildOptions(Record):
     """Folder in which the suite's own is made."""
     replace: bool = False
     """Write over a suite of that name."""
+    replay: Literal["step", "trajectory"] = "step"
+    """A sample for each call, or for each session: its first call, and all that follow with the recorded results."""
+    match: TrajectoryMatch = "strict"
+    """Of sessions: which recorded result a call is given."""
+    read_only: tuple[str, ...] = ()
+    """Of sessions with `match: fifo`: tools that only look something up, by their logged names (`get_*`)."""
+    first_step: int = Field(default=0, ge=0)
+    """Of sessions: how many steps of the record are given as history, before the model chooses."""
+    most_steps: int | None = Field(default=None, ge=2)
+    """Of sessions: steps at most; None: all."""
     clusters: str | None = None
     """Parquet file, or folder with `assignments.parquet`, that says which cluster each call is in; None: the strata are
     the log's agents, by family."""
@@ -54,7 +64,21 @@ class BuildOptions(Record):
     """Fields of the logged requests that are asked again as logged."""
     seed: int = 0
 
-    @field_validator("splits", "params", mode="before")
+    @field_validator("match", "read_only", "first_step", "most_steps")
+    @classmethod
+    def _for_sessions(cls, value: object, info: ValidationInfo) -> object:
+        default = cls.model_fields[info.field_name or ""].default
+        if value != default and info.data.get("replay") == "step":
+            raise ValueError("it is for whole sessions; add build.replay=trajectory, or leave it out")
+        if info.field_name == "read_only" and value and info.data.get("match") == "strict":
+            raise ValueError("it is for build.match=fifo: by strict matching no call is made again")
+        return value
+
+    @field_validator("splits", "params", "read_only", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+
+LOGGED_PARAMS: Final = frozenset(BuildOptions.model_fields["params"].default)
+"""Fields that `build.params` may name whether a log has them or not; any other has to be in it."""

@@ -123,6 +123,12 @@ class ModelConfig(Record):
     """Model card."""
     protocol: Protocol = "constrained"
     prompt: PromptConfig = PromptConfig()
+    examples: int = Field(default=0, ge=0, le=20)
+    """Questions of the suite with their right answers, as turns before the question; never from the test split."""
+    examples_by: Literal["similar", "fixed"] = "similar"
+    """`similar`: those most like the question. `fixed`: the same for all, as far as their tools are offered."""
+    examples_split: Literal["train", "calibration"] = "train"
+    """Which split of the suite they are from."""
     generation: GenerationConfig = GenerationConfig()
     chat_template: str | None = None
     """File of a Jinja chat template, in `conf/templates/` or by path; None: the one in the weights."""

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from harness.config.backends import BackendConfig, LlamaCppConfig
+from harness.config.chain import ChainConfig
 from harness.config.model import ModelConfig
 from harness.config.running import HardwareConfig, JudgeConfig
 from harness.config.verbs import VERBS, RunConfig, VerbConfig
@@ -21,6 +22,7 @@ from harness.records import Record
 
 __all__ = [
     "compose_judge",
+    "compose_run",
     "explain_validation",
     "hardware_named",
     "known_keys",
@@ -66,6 +68,13 @@ def compose_judge(judge: JudgeConfig) -> RunConfig:
     return parsed
 
 
+def compose_run(*overrides: str) -> RunConfig:
+    """The configuration of `do=run` with these words, composed as on a command line. Works inside the app."""
+    parsed = parse(compose("config", overrides=list(overrides)))
+    assert isinstance(parsed, RunConfig)
+    return parsed
+
+
 def _missing_keys(node: object, prefix: str) -> list[str]:
     """Dotted keys whose value is still the mandatory mark; interpolations are left alone."""
     if isinstance(node, dict):
@@ -84,6 +93,7 @@ def explain_validation(error: ValidationError) -> str:
     first = error.errors()[0]
     chosen = first["loc"][:1] == ("backend",)  # which of the backends it is, stands between and is no key
     parts = [str(part) for place, part in enumerate(first["loc"]) if not (chosen and place == 1)]
+    parts = parts[1:] if parts[:1] == ["chain"] and len(parts) > 1 else parts  # typed without it
     key = ".".join(parts) or "configuration"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -129,6 +139,9 @@ def known_keys(verb: str, backend: str) -> list[str]:
 def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str]:
     found: list[str] = []
     for name, info in kind.model_fields.items():
+        if name == "chain":  # its keys are typed without it
+            found.extend(_keys_of(ChainConfig, prefix, backend))
+            continue
         annotation = backend if name == "backend" else info.annotation
         nested = annotation if isinstance(annotation, type) and issubclass(annotation, Record) else None
         found.extend(_keys_of(nested, f"{prefix}{name}.", backend) if nested else [f"{prefix}{name}"])

@@ -16,6 +16,7 @@ __all__ = [
     "SandboxConfig",
     "ScoringConfig",
     "SuiteConfig",
+    "VerdictConfig",
 ]
 
 
@@ -98,6 +99,21 @@ class BudgetConfig(Record):
     minutes: float | None = Field(default=None, gt=0)
 
 
+class VerdictConfig(Record):
+    """What has to be certain before `run.stop=verdict` ends a run, and how certain."""
+
+    margin: float = Field(default=0.05, gt=0, lt=1)
+    """Loss of accuracy, as a fraction, that is still no worse."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance that any candidate passes wrongly in any cluster; that any fails wrongly; that any is dropped wrongly."""
+    correction: Literal["holm", "bonferroni", "none"] = "holm"
+    """How α is shared by the candidates and clusters of a run. `none`: each verdict has α for itself."""
+    by: Literal["category", "suite"] = "category"
+    """One verdict for each cluster (category of the suite), or one for the whole suite."""
+    eliminate: bool = True
+    """Drop a candidate from a cluster where another one is surely better and costs no more."""
+
+
 class RunnerConfig(Record):
     """How the suite is put to the model."""
 
@@ -126,6 +142,13 @@ class RunnerConfig(Record):
     """`auto`: finish the newest interrupted run of the same configuration. `never`: start anew. Or a run folder."""
     recheck: Literal["constrained"] | None = None
     """Put the misses of a tool suite again under a grammar, in a run of their own: what of the loss is format."""
+    stop: Literal["verdict"] | None = None
+    """`verdict`: end as soon as it is certain of every candidate in every cluster whether it is worse than the baseline
+    by more than the margin."""
+    against: str | None = None
+    """The baseline of `stop`: the folder of a run of this suite, or one of this command's models by its name; null: the
+    first of them."""
+    verdict: VerdictConfig = VerdictConfig()
     max_failed_frac: float = Field(default=0.5, ge=0, le=1)
     """More infrastructure failures than this among the last 20 attempts stop the run (exit 3)."""
 

@@ -4,18 +4,25 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.config.audit import AuditOptions
 from harness.config.backends import BackendConfig
 from harness.config.building import BuildOptions
+from harness.config.chain import ChainConfig, gathered
 from harness.config.cluster import ClusterOptions
 from harness.config.curate import CurateOptions
+from harness.config.gate import AcceptOptions, GateOptions
+from harness.config.load import LoadOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import ModelConfig
 from harness.config.pii import LeakcheckOptions, PiiConfig
 from harness.config.running import AgentConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
+from harness.config.select import SelectOptions, StatsConfig
 from harness.records import Record
 
 __all__ = [
     "VERBS",
+    "AcceptConfig",
+    "AuditConfig",
     "BuildConfig",
     "ClusterConfig",
     "CollectConfig",
@@ -26,7 +33,9 @@ __all__ = [
     "ExportTarget",
     "FetchConfig",
     "ForgetConfig",
+    "GateConfig",
     "LeakcheckConfig",
+    "LoadConfig",
     "PathsConfig",
     "QuantizeConfig",
     "QuantizeOptions",
@@ -35,6 +44,8 @@ __all__ = [
     "ReportConfig",
     "RotateConfig",
     "RunConfig",
+    "SelectConfig",
+    "SuiteVerbConfig",
     "ValidateConfig",
     "VerbConfig",
 ]
@@ -57,10 +68,22 @@ class VerbConfig(Record):
     progress: Literal["auto", "plain", "off"] = "auto"
 
 
-class RunConfig(VerbConfig):
-    """`do=run`: a suite put to a model."""
+class SuiteVerbConfig(VerbConfig):
+    """What every verb has that takes a suite which may be made on the way."""
 
     suite: SuiteConfig
+    chain: ChainConfig | None = Field(default=None, exclude_if=lambda chain: chain is None)
+    """Of `suite=replay`: how the suite is made from logs; on the command line its keys have no prefix."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, data: Any) -> Any:
+        return gathered(data)
+
+
+class RunConfig(SuiteVerbConfig):
+    """`do=run`: a suite put to a model."""
+
     model: ModelConfig
     backend: BackendConfig
     hardware: HardwareConfig
@@ -111,6 +134,68 @@ class QuantizeConfig(RunConfig):
     quantize: QuantizeOptions = QuantizeOptions()
 
 
+class SelectConfig(VerbConfig):
+    """`do=select`: who can take which cluster over, from stored runs."""
+
+    hardware: HardwareConfig
+    """Where the chosen one must fit. `none`: no matter."""
+    stats: StatsConfig = StatsConfig()
+    select: SelectOptions = SelectOptions()
+
+
+class AcceptConfig(VerbConfig):
+    """`do=accept`: a run made the baseline of its suite."""
+
+    run: str = "latest"
+    """A run folder; `latest`: the newest complete run."""
+    accept: AcceptOptions
+
+
+class GateConfig(VerbConfig):
+    """`do=gate`: a run held against the baseline."""
+
+    run: str = "latest"
+    """The candidate: a run folder; `latest`: the newest complete run, of a suite that has a baseline."""
+    gate: GateOptions = GateOptions()
+
+
+class AuditConfig(RunConfig):
+    """`do=audit`: logs made into a suite, put to models, judged. Several models are several of these."""
+
+    stats: StatsConfig = StatsConfig()
+    select: SelectOptions = SelectOptions()
+    audit: AuditOptions = AuditOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_that_was_built(cls, data: Any) -> Any:
+        """Of logs every split that was built is asked; a suite that is there already takes no keys of `do=build`."""
+        if not isinstance(data, dict):
+            return data
+        if "logs" not in data and data.get("chain") is None:
+            return {name: value for name, value in data.items() if name != "build"}
+        suite = data.get("suite")
+        options = suite.get("options") if isinstance(suite, dict) else None
+        if isinstance(suite, dict) and isinstance(options, dict) and options.get("split") is None:
+            data = {**data, "suite": {**suite, "options": {**options, "split": "all"}}}
+        return data
+
+    @model_validator(mode="after")
+    def _judged_at_the_end(self) -> "AuditConfig":
+        if self.run.stop is not None:
+            msg = "run.stop ends a run before an audit has its samples; leave it out, or lower audit.per_cluster"
+            raise ValueError(msg)
+        return self
+
+
+class LoadConfig(SuiteVerbConfig):
+    """`do=load`: the log's own load played to an engine."""
+
+    model: ModelConfig
+    backend: BackendConfig
+    load: LoadOptions = LoadOptions()
+
+
 class ReportConfig(VerbConfig):
     """`do=report`: the leaderboard, made anew from the runs on disk."""
 
@@ -135,10 +220,9 @@ class ExportConfig(VerbConfig):
     """Run folders; empty: the latest run."""
 
 
-class ValidateConfig(VerbConfig):
+class ValidateConfig(SuiteVerbConfig):
     """`do=validate`: a suite's targets and scorer checked with outcomes whose verdict is known."""
 
-    suite: SuiteConfig
     agent: AgentConfig = AgentConfig()
     scoring: ScoringConfig = ScoringConfig()
 
@@ -232,6 +316,17 @@ class ForgetConfig(VerbConfig):
     user: str | None = None
     before: str | None = None
     """A date or time, `2026-01-31` or `2026-01-31T12:00:00Z`; without a zone it is UTC."""
+    also: bool = False
+    """Take these calls out of curated folders, clusters and suites too, which are named in any case."""
+    also_in: tuple[str, ...] = (".",)
+    """Folders in which those are looked for, three deep."""
+    lift: bool = False
+    """Forget nothing: let what was forgotten be collected again."""
+
+    @field_validator("also_in", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("session", "user", "before", mode="before")
     @classmethod
@@ -274,5 +369,10 @@ VERBS: dict[str, type[VerbConfig]] = {
     "forget": ForgetConfig,
     "rotate": RotateConfig,
     "build": BuildConfig,
+    "load": LoadConfig,
     "leakcheck": LeakcheckConfig,
+    "select": SelectConfig,
+    "audit": AuditConfig,
+    "accept": AcceptConfig,
+    "gate": GateConfig,
 }

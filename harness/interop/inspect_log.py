@@ -36,6 +36,7 @@ _STATUS: Mapping[str, EvalStatus] = {
     "running": "started",
     "interrupted": "cancelled",
     "stopped": "cancelled",
+    "settled": "success",
     "complete": "success",
     "failed": "error",
 }

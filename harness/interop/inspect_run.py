@@ -69,6 +69,8 @@ def _job(config: RunConfig, on_progress: OnProgress | None) -> Job:
     if config.run.arrival.kind != "closed":
         kind = config.run.arrival.kind
         raise ConfigError(f"run.arrival.kind={kind}: suite=inspect sends in closed loop only; leave it out")
+    if config.run.stop is not None:
+        raise ConfigError("run.stop is for suites whose requests are ours; leave it out with suite=inspect")
     if config.run.recheck is not None:
         raise ConfigError("run.recheck is for suites whose requests are ours; leave it out with suite=inspect")
     if config.run.reply_cache != "off":

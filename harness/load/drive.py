@@ -61,11 +61,13 @@ class Played:
 def in_time(outcome: Outcome, goal: LoadGoal, now_s: float) -> bool | None:
     """Whether a call was served within the goal; None for one without a verdict: unfit, or open and still in time.
 
-    An open call is out of time once it has waited longer than the goal allows for the whole reply.
+    An open call is out of time once it has waited longer than the goal allows for the whole reply, and one that was not
+    even sent once it has waited longer than for the first token.
     """
     attempt = outcome.attempt
     if attempt is None:
-        return False if goal.e2e_s is not None and now_s - outcome.due_s > goal.e2e_s else None
+        bounds = [goal.e2e_s, goal.ttft_s if outcome.sent_s is None else None]
+        return False if any(one is not None and now_s - outcome.due_s > one for one in bounds) else None
     if outcome.unfit:
         return None
     whole, first = e2e_s(attempt.timing), ttft_s(attempt.timing)

@@ -317,8 +317,11 @@ def _balance(books: Books) -> None:
             raise AssertionError(f"the books of {one.file} do not balance: {one.totals()!r}")
 
 
-def check_share(books: Books, most: float) -> None:
-    """Raises DataError where more of the entries than `most` could not be read: reasons by count, first examples."""
+def check_share(books: Books, most: float, *, kept: bool = True) -> None:
+    """Raises DataError where more of the entries than `most` could not be read: reasons by count, first examples.
+
+    kept: whether the store stays.
+    """
     share = books.bad_frac
     if share is None or share <= most:
         return
@@ -328,7 +331,8 @@ def check_share(books: Books, most: float) -> None:
     seen = f"; first: {books.examples[0]}" if books.examples else ""
     raise DataError(
         f"{share:.1%} of the entries cannot be read, more than logs.max_bad_frac={most:g}: {reasons}{seen}; "
-        "what was good is kept, the rest is in quarantine; name the format (logs=…) or allow more"
+        f"{'what was good is kept, the rest is in quarantine; ' if kept else ''}name the format (logs=…) or allow more "
+        "(logs.max_bad_frac=…)"
     )
 
 

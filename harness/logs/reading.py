@@ -91,7 +91,7 @@ def detect(path: Path) -> LogFormat:
     source = Source(path)
     head = source.head()
     if not head.strip():
-        raise DataError(f"{path} is empty")
+        raise DataError(f"{path} is empty; name another file, or leave it out of logs.path")
     found: list[tuple[float, str]] = []
     for start in islice(_starts(head), _TRIED):
         found = sorted(((_format(name).sniff(head[start:], path.name), name) for name in _names()), reverse=True)
@@ -161,7 +161,8 @@ def _files(paths: Sequence[str], format: str | None) -> tuple[list[LogFile], lis
                 raise DataError(f"{path} cannot be read ({error.strerror})") from None
     if not files:
         why = f"; {unknown[0][1]}" if unknown else ""
-        raise DataError(f"no log found in {', '.join(paths) or 'no path'}{why}")
+        then = "name files, folders or globs: logs.path=calls.jsonl"
+        raise DataError(f"no log found in {', '.join(paths) or 'no path'}{why}; {then}")
     return files, unknown
 
 

@@ -22,7 +22,7 @@ from harness.records.attempt import (
 from harness.records.base import Record
 from harness.records.chat import Message, Role, Tool, ToolCall
 from harness.records.sample import Sample, target_of
-from harness.records.score import JudgeFacts, MissClass, Score
+from harness.records.score import Divergence, JudgeFacts, MissClass, Score, StepOutcome, TrajectoryFacts
 from harness.records.target import (
     AcceptedCall,
     AgentTarget,
@@ -38,6 +38,9 @@ from harness.records.target import (
     TextMatch,
     TextTarget,
     ToolTarget,
+    TrajectoryMatch,
+    TrajectoryStep,
+    TrajectoryTarget,
     Turn,
 )
 
@@ -49,6 +52,7 @@ __all__ = [
     "Boundary",
     "CodeTarget",
     "Disturbance",
+    "Divergence",
     "Failure",
     "FailureKind",
     "Instruction",
@@ -71,6 +75,7 @@ __all__ = [
     "Score",
     "ServerTiming",
     "Step",
+    "StepOutcome",
     "Target",
     "TaskTarget",
     "TextMatch",
@@ -80,6 +85,10 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ToolTarget",
+    "TrajectoryFacts",
+    "TrajectoryMatch",
+    "TrajectoryStep",
+    "TrajectoryTarget",
     "Turn",
     "Usage",
     "attempt_key",

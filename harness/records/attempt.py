@@ -217,8 +217,9 @@ class Attempt(Record):
     """Failures that were retried before this outcome."""
     steps: tuple[Step, ...] = ()
     """Of an agent's task, in order; empty for a single request."""
-    ended: Literal["answered", "step_limit"] | None = None
-    """How an agent's task came to its end; None for a single request and for a failure."""
+    ended: Literal["answered", "step_limit", "off_record"] | None = None
+    """How an agent's task came to its end; None for a single request and for a failure. `off_record`: of a replayed
+    session, a reply that the record does not go on from."""
     feedback_at: int | None = None
     """Number of the first step after the checker's message, where one more try was given."""
 

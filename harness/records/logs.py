@@ -6,16 +6,24 @@ message of it again would make reading a gigabyte of logs take an hour. Importer
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
 from harness.records.attempt import Usage
 
-__all__ = ["LatencyKind", "LogFailure", "LogRecord", "Payload", "canonical"]
+__all__ = ["DELIVERY_PARAMS", "LatencyKind", "LogFailure", "LogRecord", "Payload", "canonical"]
 
 Payload = dict[str, Any]
 """A JSON object in normal form; nobody changes it once it is in a record."""
+
+DELIVERY_PARAMS: Final = frozenset(
+    {
+        "extra_headers", "metadata", "model", "prompt_cache_key", "request_timeout", "safety_identifier", "seed",
+        "service_tier", "store", "stream", "stream_options", "timeout", "user",
+    }
+)  # fmt: skip
+"""Parameters of a request that change how an answer is delivered, billed or drawn, not what is asked."""
 
 LatencyKind = Literal["end_to_end", "service"]
 """`end_to_end`: as the caller saw it. `service`: as a server or proxy counted its own part."""

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from harness.records.attempt import Protocol
 from harness.records.base import Record
+from harness.records.sequential import EarlyStop
 from harness.records.summary import Ceiling
 
 __all__ = ["BackendFacts", "EnergyFacts", "LagFacts", "MachineFacts", "Manifest", "WeightFacts"]
@@ -107,8 +108,11 @@ class Manifest(Record):
     """How often the run was started or resumed."""
     wall_s: float = 0.0
     """Measured wall-clock seconds over all sittings."""
-    status: Literal["running", "interrupted", "stopped", "complete", "failed"] = "running"
-    """`stopped`: a budget was spent. Only `complete` is not resumed."""
+    status: Literal["running", "interrupted", "stopped", "settled", "complete", "failed"] = "running"
+    """`stopped`: a budget was spent. `settled`: `run.stop` ended it, its verdicts are certain. Neither `settled` nor
+    `complete` is resumed."""
+    early: EarlyStop | None = None
+    """Of a run with `run.stop`: what it was held against, and what became certain."""
     clock: Literal["kernel", "read"] | None = None
     """What marks arrival: the kernel's stamp of the packet, or the moment at which the harness read it."""
     lag: LagFacts | None = None

@@ -33,6 +33,9 @@ class Sample(Record):
     params: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda params: not params)
     """What a logged call asked for besides, as the OpenAI protocol names it; wins over the model's configuration.
     Not written where there is none, so that hashes of suites without any stay what they were."""
+    examples: tuple[Message, ...] = Field(default=(), exclude_if=lambda turns: not turns)
+    """Questions with their answers that stand before this one (`model.examples`): no part of the suite, and written
+    only where there are some."""
 
     @property
     def tool_target(self) -> ToolTarget:

@@ -14,9 +14,12 @@ __all__ = [
     "JUDGED",
     "LOWER_IS_BETTER",
     "READABLE",
+    "Divergence",
     "JudgeFacts",
     "MissClass",
     "Score",
+    "StepOutcome",
+    "TrajectoryFacts",
 ]
 
 JUDGED, HUMAN, HUMAN_JUDGED = "judged", "human", "human_judged"
@@ -58,6 +61,60 @@ Then those of other families. Text: `no_answer`, `wrong_answer`. Instructions: `
 where some were needed), `step_limit`, `wrong_result`."""
 
 
+Divergence = Literal[
+    "called",
+    "words",
+    "stopped_early",
+    "other_tool",
+    "other_arguments",
+    "other_count",
+    "other_order",
+    "unknown_call",
+    "repeated_call",
+    "other_words",
+    "unreadable",
+    "cut_off",
+    "silent",
+    "content_filter",
+    "context_overflow",
+    "step_limit",
+]
+"""How a replayed session left the record for the first time.
+
+`called`: a call where the log has words. `words`: words where it has a call, and a user's turn comes later;
+`stopped_early`: the same, and none comes. Of calls where calls are on record: `other_order` (an equal one is on record,
+elsewhere), `repeated_call` (it was made as often as the record has it), `other_arguments` (the tool of this step),
+`other_tool` (a tool of the record), `unknown_call` (a tool that the record never calls), `other_count` (each call is
+right, and they are too many or too few). `other_words`: words where words are on record, and the rule does not take
+them. `unreadable`, `cut_off`, `silent`: no reply that can be read. The rest are failures of the model's own."""
+
+StepOutcome = Literal["same", "out_of_order", "repeated", "left"] | Divergence
+"""What one reply of a replayed session was: as on record at its step; calls that are on record for another step; calls
+of read-only tools made again; an answer that the log has elsewhere for this request (`left`); or a divergence."""
+
+
+class TrajectoryFacts(Record):
+    """How far a replayed session went along with the record."""
+
+    match: Literal["strict", "fifo"]
+    steps: int = Field(ge=1)
+    """Of the record."""
+    depth: int = Field(ge=0)
+    """Steps of the record, from its first on and without a gap, that were done before the end."""
+    ended: Literal["survived", "diverged", "left"]
+    """`survived`: the whole record was done. `left`: the answer is one that the log has too, but from which this record
+    does not go on: nothing was wrong, and nothing after it can be scored."""
+    kind: Divergence | None = None
+    """Of the divergence."""
+    outcomes: tuple[StepOutcome, ...] = ()
+    """Of each reply, in order."""
+
+    @property
+    def not_scored(self) -> int:
+        """Steps of the record after the end, about which nothing is known."""
+        return self.steps - self.depth - (self.ended == "diverged")
+
+
 class JudgeFacts(Record):
     """What a model that judged cost; None where it is not known."""
 
@@ -94,3 +151,5 @@ class Score(Record):
     judge: JudgeFacts | None = None
     extracted: JsonValue = None
     """What was read out of the reply."""
+    trajectory: TrajectoryFacts | None = Field(default=None, exclude_if=lambda found: found is None)
+    """Of a replayed session."""

@@ -6,7 +6,10 @@ from pydantic import Field
 
 from harness.records.attempt import FailureKind, Protocol, RecordedBy
 from harness.records.base import Record
+from harness.records.interval import Interval
 from harness.records.score import MissClass
+from harness.records.sequential import EarlyStop
+from harness.records.survival import TrajectorySummary
 
 __all__ = [
     "CachedAnswers",
@@ -19,22 +22,15 @@ __all__ = [
     "HumanAgreement",
     "Interval",
     "JudgeSummary",
+    "OverflowSummary",
     "PartSummary",
     "Quantiles",
     "Rate",
     "RecordedAnswers",
     "RecordedCost",
     "Summary",
+    "TrafficSummary",
 ]
-
-
-class Interval(Record):
-    """A two-sided interval with its level and the name of its method."""
-
-    low: float
-    high: float
-    level: float = Field(gt=0, lt=1)
-    method: str
 
 
 class Ceiling(Record):
@@ -45,6 +41,9 @@ class Ceiling(Record):
     interval: Interval
     n: int = Field(ge=1)
     """Requests that the log has more than once."""
+    step_rate: float | None = Field(default=None, ge=0, le=1, exclude_if=lambda rate: rate is None)
+    """Of a suite of whole sessions: the chance for one step. `rate` is then what it comes to over their steps, if each
+    step is a chance of its own."""
 
 
 class CostInterval(Record):
@@ -83,6 +82,35 @@ class CategorySummary(Record):
     n_scored: int
     accuracy: float | None
     interval: Interval | None
+    traffic_frac: float | None = None
+    """Share of the suite's traffic that it stands for; None for a suite that stands for none."""
+
+
+class TrafficSummary(Record):
+    """Accuracy over the traffic that the samples stand for, each category (a cluster of the logs) by its calls."""
+
+    accuracy: float = Field(ge=0, le=1)
+    interval: Interval
+    covered_frac: float = Field(gt=0, le=1)
+    """Share of the suite's traffic in categories with a scored sample: what the accuracy speaks of."""
+    calls: float = Field(gt=0)
+    """Logged calls that the whole suite stands for."""
+    effective_n: float = Field(ge=1)
+    """Independent samples of equal weight that these are worth, if samples of one session are all alike."""
+
+
+class OverflowSummary(Record):
+    """Samples whose prompt does not fit into the model's context."""
+
+    n: int = Field(ge=1)
+    of: int = Field(ge=1)
+    """Samples with a finished attempt."""
+    traffic_frac: float | None
+    """Share of the traffic that they stand for; None for a suite that stands for none."""
+    text_frac: float
+    """Share of all prompts' text, in characters of messages and tools."""
+    context_tokens: int | None
+    """Of the engine; None where it does not say."""
 
 
 class PartSummary(Record):
@@ -252,6 +280,10 @@ class Summary(Record):
     accuracy: float | None
     """Mean value of the scored attempts."""
     accuracy_interval: Interval | None
+    traffic: TrafficSummary | None = None
+    """The accuracy by traffic; None for a suite whose samples stand for nothing but themselves."""
+    overflow: OverflowSummary | None = None
+    """None where every prompt fits."""
     by_category: dict[str, CategorySummary]
     misses: dict[MissClass, int]
     """Scored attempts below 1 by where they were lost."""
@@ -259,6 +291,8 @@ class Summary(Record):
     """Attempts without a usable reply, by kind, of either boundary."""
     ceiling: Ceiling | None = None
     """Of a suite from logs: what the accuracy is to be held against."""
+    trajectories: TrajectorySummary | None = Field(default=None, exclude_if=lambda found: found is None)
+    """Of a suite of whole sessions: how far they go along with the record."""
     decisions: DecisionTable | None
     """Call or no call, for tool suites."""
     parts: dict[str, PartSummary] = Field(default_factory=dict)
@@ -334,6 +368,9 @@ class Summary(Record):
     recorded: RecordedAnswers | None = None
     """Set where answers are a log's own: the times above are then those of the log, not measured here."""
 
+    early: EarlyStop | None = None
+    """Of a run with `run.stop=verdict`: what became certain and what was saved. The intervals of its accuracy hold at
+    every look then; a test for a fixed number of samples does not."""
     unfit: str | None = None
     """Why this run is not to be ranked: what was measured is a broken template or parser, not the model."""
     of_run: str | None = None

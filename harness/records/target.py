@@ -23,6 +23,9 @@ __all__ = [
     "TextMatch",
     "TextTarget",
     "ToolTarget",
+    "TrajectoryMatch",
+    "TrajectoryStep",
+    "TrajectoryTarget",
     "Turn",
 ]
 
@@ -219,7 +222,51 @@ class ReplayTarget(Record):
         return "either" if len(called) > 1 else "call" if True in called else "words"
 
 
+TrajectoryMatch = Literal["strict", "fifo"]
+"""Which recorded result a call is given. `strict`: that of the equal call at the same step. `fifo`: that of the first
+equal call of the record that has not been made yet, wherever it stands."""
+
+
+class TrajectoryStep(Record):
+    """One step of a session on record: what was answered, and what came back."""
+
+    target: ReplayTarget
+    """The answers on record. The session went on from the first; the others are to the same request elsewhere."""
+    results: tuple[str | None, ...] = ()
+    """What the tools gave back, one for each call of the first reference; null where the log has none."""
+    then: tuple[Message, ...] = ()
+    """What came besides before the next step: the user's turn, mostly."""
+
+
+class TrajectoryTarget(Record):
+    """A session on record, to be gone through again with the recorded results: no tool ever runs."""
+
+    kind: Literal["trajectory"] = "trajectory"
+    steps: tuple[TrajectoryStep, ...] = Field(min_length=1)
+    match: TrajectoryMatch = "strict"
+    read_only: tuple[str, ...] = ()
+    """For `fifo`: tools that only look something up: an equal call made again is given the same result again."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        for number, step in enumerate(self.steps, 1):
+            calls = step.target.references[0].calls
+            whole = len(step.results) == len(calls) and None not in step.results
+            if number < len(self.steps) and not whole:
+                raise ValueError(f"step {number} has {len(calls)} calls, and the record has not a result for each")
+            if len(step.results) > len(calls):
+                raise ValueError(f"step {number} has {len(calls)} calls and {len(step.results)} results")
+        return self
+
+
 Target = Annotated[
-    ToolTarget | InstructionTarget | CodeTarget | TextTarget | AgentTarget | TaskTarget | ReplayTarget,
+    ToolTarget
+    | InstructionTarget
+    | CodeTarget
+    | TextTarget
+    | AgentTarget
+    | TaskTarget
+    | ReplayTarget
+    | TrajectoryTarget,
     Field(discriminator="kind"),
 ]

@@ -1,7 +1,7 @@
 """Where the points of each run went: by class of miss and by category."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.records import MissClass, Protocol
 from harness.report.formats import counted, share_text
@@ -144,12 +144,17 @@ class HeatMap:
 
     runs: tuple[RunView, ...]
     rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    shares: dict[str, float] = field(default_factory=dict)
+    """Share of the traffic of each category, where the suite stands for some."""
 
 
 def heat_map(runs: Sequence[RunView]) -> HeatMap:
     """The accuracy of each run in each category that any of them has, in the order that the runs name them."""
     categories = list(dict.fromkeys(name for run in runs for name in run.summary.by_category))
-    return HeatMap(tuple(runs), tuple((name, tuple(_heat_cell(run, name) for run in runs)) for name in categories))
+    found = [(name, one.traffic_frac) for run in runs for name, one in run.summary.by_category.items()]
+    shares = {name: share for name, share in found if share is not None}
+    cells = ((name, tuple(_heat_cell(run, name) for run in runs)) for name in categories)
+    return HeatMap(tuple(runs), tuple(cells), shares)
 
 
 def _heat_cell(run: RunView, category: str) -> HeatCell:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from harness.records import MissClass
 from harness.records.summary import PassK, Quantiles, Summary
 from harness.report.economy import cost_range, small_model, watt_hours
-from harness.report.formats import memory, percent, points, rate, seconds, usd
+from harness.report.formats import memory, percent, points, rate, seconds, share_text, usd
 from harness.report.group import Group
 from harness.report.provenance import recorded_mark, unmeasured_reason
 from harness.report.view import RunView
@@ -18,6 +18,7 @@ __all__ = ["COLUMNS", "Cell", "Column", "abstention", "columns_for", "config_tex
 
 _NOT_MEASURED = "not measured"
 _NO_SCORE = "no attempt was scored"
+_ALL_COVERED = 0.9995
 _NO_TOKENS = "not measured: no reply of two tokens or more"
 _FORMAT_MISSES: Final[tuple[MissClass, ...]] = (
     "transport", "context_overflow", "length", "decode", "schema", "no_answer", "does_not_compile",
@@ -29,6 +30,7 @@ _FORMS: Final[dict[str, tuple[str, str]]] = {
              "whether it is right."),
     "answers": ("Readable", "Share of scored attempts in whose reply an answer was found, in per cent. Not whether it "
                 "is right."),
+    "sessions": ("Readable", "Share of the replies whose calls could be read, in per cent."),
     "agents": ("Readable", "Share of the agent's replies whose calls could be read, in per cent."),
 }  # fmt: skip
 """Title and definition of the column on form, by family; the others have none."""
@@ -95,6 +97,18 @@ def _word(value: str | None, reason: str) -> Cell:
 
 def _accuracy(run: RunView) -> Cell:
     return _maybe(run.summary.accuracy, percent, _NO_SCORE)
+
+
+def _traffic(run: RunView) -> Cell:
+    found = run.summary.traffic
+    if found is None:
+        return Cell(None, reason="the suite stands for no traffic, or nothing was scored")
+    between = share_text(found.interval.low, found.interval.high)
+    note = f"{found.interval.level * 100:g} % interval {between} ({found.interval.method}), worth "
+    note += f"{found.effective_n:,.0f} independent samples"
+    if found.covered_frac < _ALL_COVERED:
+        note += f"; of {percent(found.covered_frac)} of the traffic"
+    return Cell(found.accuracy, percent(found.accuracy), note=note)
 
 
 def _abstention(run: RunView) -> Cell:
@@ -251,6 +265,8 @@ COLUMNS: tuple[Column, ...] = (
            _rank, best="low"),
     Column("accuracy", "Accuracy", "Quality", "Mean value of the scored attempts, in per cent, with its interval. "
            "{rule}", _accuracy, best="high"),
+    Column("traffic", "By traffic", "Quality", "Accuracy in per cent with each category counting by the calls of the "
+           "log that it stands for. The interval shows on hover.", _traffic, best="high"),
     Column("n", "n", "Quality", "Number of scored attempts. What the infrastructure lost is neither scored nor counted "
            "here.", lambda run: Cell(run.summary.n_scored, f"{run.summary.n_scored:,}"), best="high"),
     Column("well_formed", "{form}", "Quality", "{form_rule}", _form, best="high"),
@@ -315,7 +331,7 @@ def columns_for(group: Group) -> tuple[Column, ...]:
         "unit": family.unit,
         "units": family.units,
         "rule": family.rule,
-        "replies": "replies" if family.key == "agents" else "attempts",
+        "replies": "replies" if family.key in {"agents", "sessions"} else "attempts",
         "form": form,
         "form_rule": form_rule,
     }

@@ -17,6 +17,8 @@ from harness.records import (
     TextTarget,
     Tool,
     ToolTarget,
+    TrajectoryStep,
+    TrajectoryTarget,
 )
 from harness.report.packing import Json, Texts, json_text, known, plain
 from harness.report.text import visible
@@ -77,6 +79,9 @@ def _target(target: Target, texts: Texts) -> Json:
             return _agent(target, texts)
         case ReplayTarget():
             return _replay(target, texts)
+        case TrajectoryTarget():
+            steps: list[JsonValue] = [_recorded(step, texts) for step in target.steps]
+            return {"kind": target.kind, "match": target.match, "steps": steps}
         case TaskTarget():
             pairs: list[JsonValue] = [[texts.add(one), texts.add(other)] for one, other in target.pairs]
             asked: Json = {"kind": target.kind, "task": visible(target.task), "data": texts.value(target.data)}
@@ -98,6 +103,21 @@ def _replay(target: ReplayTarget, texts: Texts) -> Json:
         "accepted": [texts.add(one) for one in shown],
         "threshold": target.threshold if target.text == "rouge" and target.wants != "call" else None,
     }
+
+
+def _recorded(step: TrajectoryStep, texts: Texts) -> Json:
+    """A step on record: its answers, what came back, and what came next."""
+    first = step.target.references[0]
+    results = [None if one is None else texts.add(one) for one in step.results]
+    return known(
+        {
+            "calls": [texts.add(plain(call)) for call in first.calls],
+            "text": None if first.calls else texts.add(first.text),
+            "others": len(step.target.references) - 1 or None,
+            "results": list(results),
+            "then": _messages(step.then, texts),
+        }
+    )
 
 
 def _accepted(call: AcceptedCall) -> str:

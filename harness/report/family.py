@@ -13,6 +13,7 @@ from harness.records import (
     TaskTarget,
     TextTarget,
     ToolTarget,
+    TrajectoryTarget,
 )
 from harness.records.summary import Summary
 from harness.report.formats import counted
@@ -83,6 +84,11 @@ _STEPS: Final = Family(
     "A step counts only if the agent does what the log has: the same calls with the same arguments, or words.",
     "no answer, unreadable, wrong decision, wrong tool, wrong argument, wrong value, other words",
 )  # fmt: skip
+_SESSIONS: Final = Family(
+    "sessions", "Replayed sessions", "session", "as on record", "as on record to the end in {won} of {of}",
+    "A session counts only if every one of its steps is as on record, each chosen by the model itself.",
+    "no answer, unreadable, wrong decision, wrong tool, wrong argument, wrong value, other words, stopped early",
+)  # fmt: skip
 _OTHER: Final = Family(
     "other", "Samples", "attempt", "full marks", "full marks on {won} of {of}",
     "Judged by the scorer of each sample.",
@@ -97,6 +103,7 @@ FAMILIES: Final[dict[type, Family]] = {
     AgentTarget: _AGENTS,
     TaskTarget: _TASKS,
     ReplayTarget: _STEPS,
+    TrajectoryTarget: _SESSIONS,
 }
 """By kind of target."""
 
@@ -115,6 +122,8 @@ def family_of(runs: Sequence[RunView]) -> Family:
 
 
 def _betrayed(summary: Summary) -> Family | None:
+    if summary.trajectories is not None:
+        return _SESSIONS
     if summary.calls_per_task is not None:
         return _AGENTS
     if summary.decisions is not None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records import AgentTarget, ReplayTarget, Sample, TextTarget, ToolTarget
+from harness.records import AgentTarget, ReplayTarget, Sample, TextTarget, ToolTarget, TrajectoryTarget
 from harness.report.family import Family, family_of
 from harness.report.formats import counted
 from harness.report.view import RunView, SuiteKey, latest, suites
@@ -112,7 +112,7 @@ def _by_protocol(runs: Sequence[RunView]) -> bool:
 
 def _has_protocol(sample: Sample) -> bool:
     target = sample.target
-    if isinstance(target, ReplayTarget):
+    if isinstance(target, ReplayTarget | TrajectoryTarget):
         return bool(sample.tools)
     return isinstance(target, ToolTarget | AgentTarget) or (isinstance(target, TextTarget) and target.match == "json")
 

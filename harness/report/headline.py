@@ -10,6 +10,7 @@ from harness.report.group import Group
 from harness.report.pairs import Pair
 from harness.report.ranks import ranks
 from harness.report.view import RunView
+from harness.runner.traffic import overflow_text
 
 __all__ = ["Headline", "headline", "overview"]
 
@@ -48,7 +49,15 @@ def headline(group: Group, pairs: Sequence[Pair] = ()) -> Headline:
     else:
         title = f"Best: {told}."
     harms = _attacks(scored, group)
-    findings = [_interval(best), _not_decided(rivals, group), harms, *_grammars(pairs), _floor(scored, group), apart]
+    findings = [
+        _interval(best),
+        *_overflows(scored, group),
+        _not_decided(rivals, group),
+        harms,
+        *_grammars(pairs),
+        _floor(scored, group),
+        apart,
+    ]
     return Headline(title, tuple(filter(None, findings)))
 
 
@@ -89,6 +98,16 @@ def _interval(best: RunView) -> str:
 def _listed(runs: Sequence[RunView], group: Group) -> str:
     names = "; ".join(group.names[run.id] for run in runs[:3])
     return names + (f"; and {len(runs) - 3} more" if len(runs) > 3 else "")
+
+
+def _overflows(scored: Sequence[RunView], group: Group) -> list[str]:
+    """What does not fit into a model's context at all, whatever else it can."""
+    found = [f"{group.names[run.id]}: {overflow_text(run.summary.overflow)}." for run in scored if run.summary.overflow]
+    more = len(found) - _MOST_FINDINGS
+    return [
+        *found[:_MOST_FINDINGS],
+        *([f"{counted(more, 'more run')} with calls that do not fit."] if more > 0 else []),
+    ]
 
 
 def _not_decided(rivals: Sequence[RunView], group: Group) -> str:

@@ -62,6 +62,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "learned": Measure("learned", "of the tasks that failed: done at the second try, after the checker's message"),
     "done_after_feedback": Measure("done, with feedback", "task done at the first try or after the checker's message"),
     "turns_done": Measure("turns done", "turns in order that end as they should, until the first that does not"),
+    "depth": Measure("depth", "share of a session's steps that were as on record before the first that was not"),
+    "first_step": Measure("first step", "sessions whose first step is as on record"),
     "end_state": Measure("right end state", "the world is as the reference leaves it, however it came about"),
     "kept_quiet": Measure("kept quiet", "turns that want no call and got none"),
     "valid_json": Measure("valid JSON", "the answer can be parsed as JSON"),

@@ -32,7 +32,8 @@ def _recorded(summary: Summary) -> str:
     who = ", ".join(found.models[:_SHOWN]) + (
         f" and {len(found.models) - _SHOWN} more" if found.models[_SHOWN:] else ""
     )
-    text = f"{found.n:,} of {counted(found.of, 'answer')} are on record ({who}), none was asked for here."
+    be = "is" if found.of == 1 else "are"
+    text = f"{found.n:,} of {counted(found.of, 'answer')} {be} on record ({who}), none was asked for here."
     kinds = [f"{found.n_e2e:,} end to end"] * bool(found.n_e2e) + [f"{found.n_ttft:,} to the first token"] * bool(
         found.n_ttft
     )

@@ -59,7 +59,7 @@ def warnings(run: RunView) -> tuple[str, ...]:
     """What must be known before a number of this run is believed."""
     summary = run.summary
     found = []
-    if not summary.complete:
+    if not summary.complete and not (summary.early and summary.early.stopped):
         found.append(f"Unfinished: {summary.n_not_run:,} of {counted(summary.n_planned, 'attempt')} have no outcome.")
     found += [*summary.warnings, *run.manifest.warnings]
     floor = floor_of(run)

@@ -11,7 +11,7 @@ from harness.report.family import Floor, floor_of
 from harness.report.labels import Box, Label, place_labels
 from harness.report.view import RunView
 
-__all__ = ["Mark", "Scatter", "pareto", "scatter"]
+__all__ = ["Mark", "Scatter", "log_ticks", "pareto", "scatter", "short_tick", "spaced_ticks"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 14.0, 14.0, 40.0
 _REACH = 6.0
@@ -116,7 +116,7 @@ def scatter(
         height=height,
         frame=scale.frame,
         marks=marks,
-        x_ticks=_spaced([(scale.x(value), _short(text(value))) for value in _ticks(scale.low, scale.high)]),
+        x_ticks=spaced_ticks([(scale.x(value), short_tick(text(value))) for value in log_ticks(scale.low, scale.high)]),
         y_ticks=tuple((scale.y(share / 100), str(share)) for share in range(0, round(scale.top * 100) + 1, 20)),
         x_title=x_title,
         floor=never,
@@ -145,23 +145,24 @@ def _floor(runs: Sequence[RunView]) -> Floor | None:
     return floor if floor and floor.share else None
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round values between two ends of a log axis, few enough to be read."""
     ratio = high / low
     steps: tuple[float, ...] = (1, 1.5, 2, 3, 5, 7) if ratio < 8 else (1, 2, 5) if ratio < 300 else (1,)
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
     return [value for power in powers for step in steps if low <= (value := step * 10.0**power) <= high]
 
 
-def _short(text: str) -> str:
+def short_tick(text: str) -> str:
     """A tick's text without the zeros that carry nothing.
 
-    >>> _short("1.00 s"), _short("$0.0150"), _short("100 ms")
+    >>> short_tick("1.00 s"), short_tick("$0.0150"), short_tick("100 ms")
     ('1 s', '$0.015', '100 ms')
     """
     return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found.group(1).rstrip("."), text)
 
 
-def _spaced(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+def spaced_ticks(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
     """The ticks without those whose text would touch the one before."""
     found: list[tuple[float, str]] = []
     for x, text in ticks:

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from harness.records import PROTOCOLS, Protocol
+from harness.records.summary import DecisionTable
 from harness.report.breakdown import MISSES, Bar, HeatMap, Segment, heat_map, miss_bars, pair_segments
 from harness.report.columns import Column, columns_for
 from harness.report.economy import BreakEven, break_evens
@@ -17,6 +18,7 @@ from harness.report.measures import MeasureTable, kind_map, measure_table
 from harness.report.pairs import Pair, pair_up
 from harness.report.rows import Row, table_rows
 from harness.report.scatter import Scatter, scatter
+from harness.report.survival import SurvivalPlot, survival_plots
 from harness.report.trials import TrialPlot, trial_plots
 from harness.report.view import RunView
 
@@ -51,6 +53,7 @@ class Section:
     measures: MeasureTable
     kinds: HeatMap
     trials: tuple[TrialPlot, ...]
+    survival: tuple[SurvivalPlot, ...]
     figures: tuple[Figure, ...]
     break_evens: tuple[BreakEven, ...]
     bars: tuple[Bar, ...]
@@ -66,6 +69,13 @@ class Section:
         """What a model does that understands nothing; empty where no row has such a floor."""
         floors = [row.floor for row in self.rows if row.floor is not None and row.floor.share]
         return floors[0].name if floors else ""
+
+    @property
+    def deciding(self) -> tuple[tuple[RunView, DecisionTable], ...]:
+        """Of replayed steps: the table of calling or not of each run that has one."""
+        if self.group.family.key != "steps":
+            return ()
+        return tuple((run, run.summary.decisions) for run in self.group.own if run.summary.decisions is not None)
 
     @property
     def protocols(self) -> tuple[Protocol, ...]:
@@ -98,6 +108,7 @@ def section(group: Group) -> Section:
         measures=measure_table(group.own),
         kinds=kind_map(group.own),
         trials=tuple(trial_plots(group.own)),
+        survival=tuple(survival_plots(group.own)),
         figures=_figures(group),
         break_evens=break_evens(group),
         bars=tuple(miss_bars(group.own, group.family.won)),
@@ -124,8 +135,10 @@ def _figures(group: Group) -> tuple[Figure, ...]:
     drawn: list[tuple[str, str, str, Callable[[RunView], float | None], Callable[[float], str]]] = [
         ("cost", "Accuracy against cost", f"US dollars per 1,000 {group.family.units}", _cost, usd)
     ]
-    if group.family.key == "agents":
-        first = "Median time of a task, its tools included"
+    if group.family.key in {"agents", "sessions"}:
+        first = f"Median time of a {group.family.unit}, " + (
+            "its tools included" if group.family.key == "agents" else "as far as it went"
+        )
         drawn.insert(0, ("latency", "Accuracy against time", first, _task, seconds))
     else:
         unit = "call" if group.family.key == "calls" else "reply"

@@ -7,8 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.records.summary import Interval, Quantiles, Summary
+from harness.report.early import HEADS, early_lines, early_rows
 from harness.report.measures import LABELS, MEASURES, is_kind, measure_of
 from harness.report.provenance import answers_text, recorded_cost_text, recorded_mark
+from harness.report.survival import session_lines
+from harness.runner.traffic import overflow_text
 
 __all__ = ["markdown_page", "markdown_table", "print_table", "terminal_table"]
 
@@ -16,6 +19,7 @@ _NONE = "–"
 _WIDTH = 180
 _MARK = " †"
 _NOT_ASKED = " ‡"
+_ALL_COVERED = 0.9995
 _ALWAYS = frozenset({"model", "protocol", "accuracy", "95 % interval", "scored", "lost", "most misses"})
 
 
@@ -40,6 +44,14 @@ def _number(value: float | None, form: str) -> str:
 
 def _top_miss(summary: Summary) -> str:
     return ", ".join(f"{name} {count}" for name, count in list(summary.misses.items())[:2]) or _NONE
+
+
+def _by_traffic(summary: Summary) -> str:
+    found = summary.traffic
+    if found is None:
+        return _NONE
+    part = "" if found.covered_frac > _ALL_COVERED else " *"
+    return f"{_percent(found.accuracy)} ({_interval(found.interval)}){part}"
 
 
 def _part(name: str) -> Callable[[Summary], str]:
@@ -72,6 +84,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("protocol", lambda s: s.protocol),
     ("accuracy", lambda s: _percent(s.accuracy)),
     ("95 % interval", lambda s: _interval(s.accuracy_interval)),
+    ("by traffic", lambda s: _by_traffic(s)),
     ("scored", lambda s: str(s.n_scored)),
     ("lost", lambda s: str(s.n_failed)),
     ("pass^k", _pass_hat),
@@ -118,7 +131,18 @@ def _notes(summaries: Sequence[Summary]) -> list[str]:
     recorded = [
         f"‡ {summary.model}, {summary.protocol}: {told}" for summary in summaries if (told := answers_text(summary))
     ]
-    return [*apart, *recorded, *dict.fromkeys(told for one in summaries if (told := _ceiling(one)))]
+    part = [
+        f"* {summary.model}, {summary.protocol}: by traffic of the clusters with a scored sample, "
+        f"{_percent(found.covered_frac)} of it."
+        for summary in summaries
+        if (found := summary.traffic) and found.covered_frac <= _ALL_COVERED
+    ]
+    beyond = [
+        f"{summary.model}, {summary.protocol}: {overflow_text(over)}."
+        for summary in summaries
+        if (over := summary.overflow)
+    ]
+    return [*apart, *recorded, *part, *beyond, *dict.fromkeys(told for one in summaries if (told := _ceiling(one)))]
 
 
 def _ceiling(summary: Summary) -> str:
@@ -126,6 +150,12 @@ def _ceiling(summary: Summary) -> str:
     found = summary.ceiling
     if found is None:
         return ""
+    if found.step_rate is not None:
+        return (
+            f"Suite {summary.suite}: the log's own model agrees with itself on {_percent(found.step_rate)} of "
+            f"{found.n:,} repeated requests; by that, if each step is a chance of its own, on {_percent(found.rate)} "
+            f"({_interval(found.interval)}) of whole sessions."
+        )
     return (
         f"Suite {summary.suite}: the log's own model agrees with itself on {_percent(found.rate)} "
         f"({_interval(found.interval)}) of {found.n:,} repeated requests."
@@ -182,16 +212,22 @@ def markdown_page(summary: Summary) -> str:
     """One run as a Markdown page: table, parts of the score, categories, misses, warnings."""
     lines = [f"# {summary.suite} · {summary.model} · {summary.protocol}", "", markdown_table([summary])]
     lines += _section("Parts of the score", _parts(summary))
+    if summary.early is not None:
+        table = _rows(HEADS, early_rows(summary.early)) if summary.early.clusters else []
+        lines += _section("Stopped when certain", [*early_lines([summary])[:1], "", *table])
     lines += _section("Beside the incumbent itself", _relative(summary))
+    lines += _section("How far sessions go along with the record", session_lines(summary))
     lines += _section("Several trials of one sample", _trials(summary))
     lines += _section("Lost to format", _format(summary))
     lines += _section("Judged by a model", _judging(summary))
     if summary.by_category:
         categories = [
-            [name, _percent(c.accuracy), _interval(c.interval), str(c.n_scored)]
+            [name, _percent(c.accuracy), _interval(c.interval), str(c.n_scored), _percent(c.traffic_frac)]
             for name, c in summary.by_category.items()
         ]
-        lines += _section("By category", _rows(["category", "accuracy", "95 % interval", "scored"], categories))
+        heads = ["category", "accuracy", "95 % interval", "scored", "share of traffic"]
+        wide = len(heads) if summary.traffic else len(heads) - 1
+        lines += _section("By category", _rows(heads[:wide], [row[:wide] for row in categories]))
     lines += _section("Where samples were lost", [f"- {name}: {n}" for name, n in summary.misses.items()])
     lines += _section("What it cost", _costs(summary))
     lines += _section("Read before believing", [f"- {warning}" for warning in summary.warnings])

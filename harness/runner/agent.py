@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
+from harness.backends.stream import Reading
 from harness.environments.pool import CannotStartError, LiveWorld, Outcome
 from harness.errors import BackendError, ConfigError, DataError, HarnessError
+from harness.measure import total_usage, total_usd
 from harness.records import (
     AgentTarget,
     Attempt,
@@ -23,22 +25,16 @@ from harness.records import (
     ToolCall,
     ToolResult,
     Turn,
-    Usage,
     target_of,
 )
+from harness.toolcalling.answer import ANSWER
 from harness.toolcalling.decode import Decoded, decode
 
 if TYPE_CHECKING:
     from harness.runner.attempt import Asker
 
-__all__ = ["ANSWER", "AgentTask", "disturbed_call", "total_usage", "total_usd"]
+__all__ = ["ANSWER", "AgentTask", "disturbed_call", "step_of", "total_usage", "total_usd"]
 
-ANSWER = Tool(
-    name="answer",
-    description="Say this to the user: what was asked for, or what is missing. It ends your turn.",
-    parameters={"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
-)
-"""Offered where calls are written as text: there, words and calls need one form."""
 _MOST_UNREADABLE = 2
 """Replies in a row that cannot be read, after which a turn is over."""
 _DONE_TO: dict[Disturbance, str] = {
@@ -62,28 +58,19 @@ def disturbed_call(sample: Sample) -> int:
     return int.from_bytes(hashlib.sha256(sample.id.encode()).digest()[:4]) % max(1, planned)
 
 
-def total_usage(steps: Sequence[Step]) -> Usage:
-    """Sums over the steps; None where no step knows a number."""
-
-    def total(values: Sequence[int | None]) -> int | None:
-        known = [value for value in values if value is not None]
-        return sum(known) if known else None
-
-    counted = [step.usage.counted_by for step in steps if step.usage.counted_by]
-    return Usage(
-        prompt_tokens=total([step.usage.prompt_tokens for step in steps]),
-        cached_tokens=total([step.usage.cached_tokens for step in steps]),
-        cache_write_tokens=total([step.usage.cache_write_tokens for step in steps]),
-        output_tokens=total([step.usage.output_tokens for step in steps]),
-        reasoning_tokens=total([step.usage.reasoning_tokens for step in steps]),
-        counted_by="chunks" if "chunks" in counted else counted[0] if counted else None,
+def step_of(asking: "Asker", reading: Reading, reply: Reply, turn: int, tries: int) -> Step:
+    """A reply as a step, with its own times, tokens and cost."""
+    return Step(
+        turn=turn,
+        reply=reply,
+        timing=reading.timing,
+        usage=reading.usage,
+        server=reading.server,
+        cost_usd=asking.cost_usd(reading),
+        recorded_cost_usd=reading.told.cost_usd if reading.told else None,
+        origin="cached" if reading.cached else "measured",
+        tries=tries,
     )
-
-
-def total_usd(costs: Sequence[float | None]) -> float | None:
-    """What the steps cost; None where that of one is not known, or there is none."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known and len(known) == len(costs) else None
 
 
 @dataclass(slots=True)
@@ -207,23 +194,15 @@ class AgentTask:
         asked = self.sample.model_copy(update={"messages": tuple(self._history), "tools": tuple(self._tools)})
         seed = self.asking.sent_seed(self.trial) or 0
         body = self.asking.requests.step_body(asked, seed, self.slot)
-        reading, failed = await self.asking.exchange(body, None if self._steps else self.due_ns, self.trial)
+        reading, failed = await self.asking.exchange(
+            body, None if self._steps else self.due_ns, self.trial, self.sample.id
+        )
         self._failed += failed
         if reading.failure is not None or reading.reply is None:
             self._failure = reading.failure
             return None
         self._told_by = reading.told.cost_by if reading.told else None
-        return Step(
-            turn=turn,
-            reply=reading.reply,
-            timing=reading.timing,
-            usage=reading.usage,
-            server=reading.server,
-            cost_usd=self.asking.cost_usd(reading),
-            recorded_cost_usd=reading.told.cost_usd if reading.told else None,
-            origin="cached" if reading.cached else "measured",
-            tries=len(failed) + 1,
-        )
+        return step_of(self.asking, reading, reading.reply, turn, len(failed) + 1)
 
     def _tell_unreadable(self, step: Step, why: str) -> None:
         self._steps.append(step.model_copy(update={"unreadable": why}))

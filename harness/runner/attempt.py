@@ -15,8 +15,9 @@ from harness.config import AgentConfig, ModelConfig, RunnerConfig
 from harness.cost import hosted_cost_usd
 from harness.environments.pool import Worlds
 from harness.protocols import Endpoint, LateScorer, Scorer
-from harness.records import AgentTarget, Attempt, Failure, Sample, Score, TaskTarget
+from harness.records import AgentTarget, Attempt, Failure, Sample, Score, TaskTarget, TrajectoryTarget
 from harness.runner.agent import AgentTask
+from harness.runner.replay_agent import ReplayTask
 from harness.runner.replies import Replies
 from harness.runner.request import Requests
 from harness.scorers.context import failed_miss, is_late
@@ -59,13 +60,15 @@ class Asker:
         seed = self.settings.seed + trial
         if isinstance(sample.target, AgentTarget):
             return await AgentTask(self, sample, trial, due_ns, slot).run()
+        if isinstance(sample.target, TrajectoryTarget):
+            return await ReplayTask(self, sample, trial, due_ns, slot).run()
         if isinstance(sample.target, TaskTarget) and sample.target.pairs:
             once = partial(
                 read_likelihoods, self.endpoint, sample.target.pairs, self.settings.deadline_s, due_ns=due_ns, slot=slot
             )
             reading, failed = await _with_retries(once, self.settings, self.rng)
         else:
-            reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns, trial)
+            reading, failed = await self.exchange(self.requests.body(sample, seed, slot), due_ns, trial, sample.id)
         told = reading.told or _SILENT
         return Attempt(
             sample=sample.id,
@@ -87,11 +90,11 @@ class Asker:
             failed_tries=tuple(failed),
         )
 
-    async def exchange(self, body: bytes, due_ns: int | None, trial: int) -> tuple[Reading, list[Failure]]:
+    async def exchange(self, body: bytes, due_ns: int | None, trial: int, sample: str) -> tuple[Reading, list[Failure]]:
         """The last reading of one request, and the failures of the tries before it; or what the cache has of it."""
         if self.replies is None:
             return await self._sent(body, due_ns)
-        key = self.replies.key(body, trial)
+        key = self.replies.key(body, trial, sample)
         if (found := self.replies.find(key)) is not None:
             return found, []
         if self.first is not None:
@@ -170,8 +173,8 @@ def pause_s(failures: int, retry_after_s: float | None, rng: Random) -> float:
 def judge(scorer: Scorer | LateScorer, sample: Sample, attempt: Attempt) -> Score | None:
     """The score of an attempt: 0 for a model's failure, none for the infrastructure's, else the scorer's verdict.
 
-    None: a late scorer has to give it, as it has for an agent's task that ended in the model's failure: what was done
-    until then counts for parts.
+    None: a late scorer has to give it, as it has for an agent's task or a replayed session that ended in the model's
+    failure: what was done until then counts for parts.
     """
     failure = attempt.failure
     if failure is None and attempt.reply is not None:
@@ -180,7 +183,7 @@ def judge(scorer: Scorer | LateScorer, sample: Sample, attempt: Attempt) -> Scor
         return cast(Scorer, scorer).score(sample, attempt.reply, attempt.protocol, attempt.trial)
     assert failure is not None
     model = failure.boundary == "model"
-    if model and isinstance(sample.target, AgentTarget) and is_late(scorer):
+    if model and isinstance(sample.target, AgentTarget | TrajectoryTarget) and is_late(scorer):
         return None
     return Score(
         sample=sample.id,

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -24,7 +24,7 @@ from harness.runner.guard import FATAL, Budget, Guard
 from harness.runner.prefix import Routes
 from harness.runner.replies import Replies
 
-__all__ = ["Lane", "Stopwatch", "Work", "run_lanes"]
+__all__ = ["Lane", "Stopwatch", "Work", "run_lanes", "warm_asker"]
 
 
 _RAMP_MAX_S = 1.0
@@ -125,7 +125,7 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
         try:
             if _is_open(settings.arrival):
                 await loop.open(work, settings.arrival.max_in_flight)
-            elif len(lanes) == 1 and (slots := _slots(lanes[0].endpoint, settings.concurrency)) > 1:
+            elif len(lanes) == 1 and (slots := _slots(lanes[0].endpoint, settings)) > 1:
                 await loop.routed(Routes(work, slots), slots)
             else:
                 await loop.closed(work, settings.concurrency)
@@ -139,11 +139,11 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
     return loop.stopped
 
 
-def _slots(endpoint: Endpoint, concurrency: int) -> int:
-    """Slots to deal the work to, one stretch each; 1 where they cannot be chosen."""
-    if endpoint.slot_field is None:
+def _slots(endpoint: Endpoint, settings: RunnerConfig) -> int:
+    """Slots to deal the work to, one stretch each; 1 where they cannot be chosen, or the work is found on the way."""
+    if endpoint.slot_field is None or settings.stop is not None:
         return 1
-    return min(concurrency, endpoint.facts.slots or concurrency)
+    return min(settings.concurrency, endpoint.facts.slots or settings.concurrency)
 
 
 def _is_open(arrival: ArrivalConfig) -> bool:
@@ -152,6 +152,17 @@ def _is_open(arrival: ArrivalConfig) -> bool:
 
 def _client(endpoint: Endpoint, concurrency: int) -> ChatClient:
     return ChatClient(endpoint, concurrency=concurrency, connect_timeout_s=endpoint.connect_timeout_s)
+
+
+@asynccontextmanager
+async def warm_asker(lane: Lane, limit: int) -> AsyncIterator[Asker]:
+    """An asker at a lane's endpoint for up to `limit` requests at once, after the lane's warm-up.
+
+    Raises BackendError where the endpoint refuses.
+    """
+    async with _client(lane.endpoint, limit) as client:
+        await _warm_up(lane, client)
+        yield Asker(lane.model, lane.endpoint, lane.settings, client, Random(0), lane.worlds, lane.agent)
 
 
 def _first(errors: BaseExceptionGroup[HarnessError]) -> HarnessError:

@@ -1,7 +1,8 @@
 """What a run is: its parts, the hash of everything that decides an answer, and the folder it belongs to."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,12 +23,12 @@ from harness.config import (
 from harness.errors import ConfigError
 from harness.paths import conf_dir
 from harness.protocols import Backend, LateScorer, Scorer
-from harness.records import AgentTarget, Sample
+from harness.records import AgentTarget, Sample, TrajectoryTarget
 from harness.records.manifest import WeightFacts
 from harness.records.summary import Ceiling
 from harness.store.runfolder import ATTEMPTS, find_unfinished, new_folder, read_manifest
 
-__all__ = ["Job", "config_hash", "run_folder"]
+__all__ = ["Against", "Job", "config_hash", "run_folder"]
 
 _CHECKERS = {
     "embedding": ("onnxruntime", "tokenizers"),
@@ -40,6 +41,19 @@ _CHECKERS = {
 
 _DECIDING = {"trials", "seed", "concurrency", "arrival", "order", "deadline_s", "stall_s"}
 """Keys of `run` that can change an answer or a timing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What `run.stop` holds the candidates against."""
+
+    name: str
+    job: int | None = None
+    """Number of the job that is the baseline; None: a stored run."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Of a stored run: value by sample."""
+    digest: str | None = None
+    """SHA-256 over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,10 @@ class Job:
     """Folder of the run whose misses these samples are."""
     ceiling: Ceiling | None = None
     """How far the model that the suite was recorded from agrees with itself."""
+    against: Against | None = None
+    """Of `run.stop`; None: everything is asked."""
+    traffic: Mapping[str, float] = field(default_factory=dict)
+    """Logged calls that each category of the whole suite stands for; empty for a suite that stands for none."""
 
 
 def config_hash(job: Job) -> str:
@@ -82,6 +100,9 @@ def config_hash(job: Job) -> str:
         "judge": _judge(config.scoring.judge) if job.scorer.name == "judge" else None,
         "harness": __version__,
     }
+    if job.against is not None:  # another rule ends elsewhere
+        rule = config.run.model_dump(mode="json", include={"stop", "verdict"})
+        decides["stop"] = {**rule, "against": job.against.digest or job.against.name}
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -97,7 +118,7 @@ def _versions(scorer: str) -> dict[str, JsonValue]:
 
 
 def _is_agents(job: Job) -> bool:
-    return any(isinstance(sample.target, AgentTarget) for sample in job.samples)
+    return any(isinstance(sample.target, AgentTarget | TrajectoryTarget) for sample in job.samples)
 
 
 def _template_sha256(model: ModelConfig) -> str | None:

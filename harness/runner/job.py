@@ -24,10 +24,11 @@ from harness.runner.metering import energy_meter
 from harness.runner.progress import make_progress
 from harness.runner.schedule import arrivals_s, interleave
 from harness.runner.session import Session
+from harness.runner.stopping_run import Rule, rule_of
 from harness.runner.tally import Tally
 from harness.store.runfolder import lock, point_latest
 
-__all__ = ["Outcome", "execute"]
+__all__ = ["Outcome", "busy_warning", "execute"]
 
 _LOADED_S = 0.5
 _LOADED_PERCENT = 25
@@ -73,6 +74,9 @@ class _Together:
             if isinstance(session.job.backend, Recorded):
                 session.take(session.job.backend.attempts())
         self._sessions = [one for one in sessions if one.unasked and not isinstance(one.job.backend, Recorded)]
+        self._rule: Rule | None = rule_of(sessions)
+        if self._rule is not None and self._rule.settled:  # killed after its last verdict
+            self._sessions = []
         self._config: RunConfig = sessions[0].job.config
         self._clock = Stopwatch()
 
@@ -89,12 +93,14 @@ class _Together:
         except KeyboardInterrupt:
             ending = "interrupted"
         finally:
+            if self._rule is not None:
+                self._rule.note()
             for session in self._all:
-                session.end(_ended(session, ending))
+                session.end(_ended(session, ending, by_rule=self._rule is not None))
         return ending == "interrupted", stopped
 
     async def _serve_and_run(self) -> str | None:
-        busy = _busy_warning()
+        busy = busy_warning()
         async with AsyncExitStack() as stack:
             lanes = []
             for lane, session in enumerate(self._sessions):
@@ -142,8 +148,14 @@ class _Together:
         """Every attempt that is left, in the order and at the times of the schedule."""
         settings = self._config.run
         due = arrivals_s(settings.arrival, self._arriving(), settings.seed)
-        for lane, (sample, trial) in interleave([session.remaining() for session in self._sessions]):
+        for lane, (sample, trial) in self._in_turn():
             yield Work(lane, sample, trial, None if due is None else next(due))
+
+    def _in_turn(self) -> Iterator[tuple[int, tuple[Sample, int]]]:
+        """What is left, lane by lane: all of it, or what `run.stop` still wants to know."""
+        if self._rule is not None:
+            return self._rule.work(self._sessions)
+        return interleave([session.remaining() for session in self._sessions])
 
     def _arriving(self) -> Iterator[Sample]:
         """The samples in the order in which `_work` sends them."""
@@ -162,16 +174,21 @@ async def _worlds(session: Session) -> AsyncIterator[Worlds | None]:
         yield worlds
 
 
-def _ended(session: Session, ending: str) -> str:
-    """How one of the runs ended: complete if nothing is left of it, unless what made the job fail was lost in it."""
+def _ended(session: Session, ending: str, *, by_rule: bool) -> str:
+    """How one of the runs ended: complete if nothing is left of it, unless what made the job fail was lost in it.
+
+    by_rule: what was left out, `run.stop` left out.
+    """
     if session.unfinished and isinstance(session.job.backend, Recorded) and not session.tally.n_waiting:
         return "complete"  # what is not on record will not come
+    if by_rule and session.unfinished and ending == "complete" and not session.tally.n_waiting:
+        return "settled"
     if session.unfinished:  # all replies are there, and judging some of them failed
         return "failed" if ending == "complete" else ending
     return ending if ending == "failed" and session.tally.n_failed else "complete"
 
 
-def _busy_warning() -> str | None:
+def busy_warning() -> str | None:
     """A word when other programs use the processor: timings then measure them too."""
     busy = psutil.cpu_percent(interval=_LOADED_S)
     if busy < _LOADED_PERCENT:

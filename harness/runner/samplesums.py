@@ -19,6 +19,7 @@ class SampleSums:
     _category: "array[int]" = field(default_factory=lambda: array("H"))
     _session: "array[int]" = field(default_factory=lambda: array("q"))
     """Number of the session; below zero and unique for a sample that has none."""
+    _weight: "array[float]" = field(default_factory=lambda: array("d"))
     _sums: "array[float]" = field(default_factory=lambda: array("d"))
     _counts: "array[int]" = field(default_factory=lambda: array("I"))
     _spent: "array[float]" = field(default_factory=lambda: array("d"))
@@ -38,7 +39,7 @@ class SampleSums:
         """Number of a sample in the order in which they were first seen; None if it was not."""
         return self._positions.get(sample)
 
-    def see(self, sample: str, category: str, session: str | None) -> int:
+    def see(self, sample: str, category: str, session: str | None, weight: float = 1.0) -> int:
         """Notes a sample with a finished attempt and returns its position."""
         position = self._positions.get(sample)
         if position is None:
@@ -46,6 +47,7 @@ class SampleSums:
             self._category.append(self._categories.setdefault(category, len(self._categories)))
             own = -1 - position
             self._session.append(own if session is None else self._sessions.setdefault(session, len(self._sessions)))
+            self._weight.append(weight)
             self._sums.append(0.0)
             self._counts.append(0)
             self._spent.append(0.0)
@@ -89,6 +91,18 @@ class SampleSums:
         means = (sums[chosen] / counts[chosen]).tolist()
         sessions = np.frombuffer(self._session, dtype=np.int64)[chosen].tolist() if self._sessions else []
         return means, sessions
+
+    def weighted(self) -> tuple[list[float], list[int], list[float], list[str]]:
+        """Mean value, number of the session, weight and category of each scored sample.
+
+        The number is below zero for a sample without a session.
+        """
+        chosen = self._scored(None)
+        sums, counts = np.frombuffer(self._sums)[chosen], np.frombuffer(self._counts, dtype=np.uint32)[chosen]
+        names = list(self._categories)
+        categories = [names[one] for one in np.frombuffer(self._category, dtype=np.uint16)[chosen].tolist()]
+        sessions = np.frombuffer(self._session, dtype=np.int64)[chosen].tolist()
+        return (sums / counts).tolist(), sessions, np.frombuffer(self._weight)[chosen].tolist(), categories
 
     def trials(self) -> tuple[list[float], list[int], list[int]]:
         """Sum and number of the values of each scored sample, and, if any share one, the number of its session."""

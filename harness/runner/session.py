@@ -19,7 +19,7 @@ from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
 from harness.protocols import Endpoint
-from harness.records import AgentTarget, Attempt, Sample, Score
+from harness.records import AgentTarget, Attempt, Sample, Score, TrajectoryTarget
 from harness.records.manifest import EnergyFacts, LagFacts, Manifest
 from harness.records.summary import Summary
 from harness.runner.attempt import judge
@@ -31,6 +31,7 @@ from harness.runner.prefix import by_prefix, shared_frac
 from harness.runner.probe import probe_tools
 from harness.runner.replies import Replies, open_replies
 from harness.runner.request import chat_request
+from harness.runner.stopping_summary import as_stopped
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
 from harness.store.compact import compact_apart
@@ -79,6 +80,8 @@ class Session:
     scores: Journal = field(init=False)
     progress: Callable[[], None] = field(init=False, default=lambda: None)
     """Called after each finished attempt."""
+    heard: Callable[[Sample, Attempt, Score], None] | None = field(init=False, default=None)
+    """Called with each verdict, where one decides what is asked next."""
     ordered: tuple[Sample, ...] = field(init=False)
     replies: Replies | None = field(init=False, default=None)
     prefix_order: bool = field(init=False, default=False)
@@ -116,7 +119,7 @@ class Session:
             else ((sample, trial) for trial in trials for sample in self.ordered)
         )
         for sample, trial in pairs:
-            if not self._is_done(sample.id, trial):
+            if not self.is_done(sample.id, trial):
                 yield sample, trial
 
     @property
@@ -145,7 +148,7 @@ class Session:
         self.update(backend=endpoint.facts, tools_dropped=found is not None)
         self._order(endpoint)
         config = self.job.config
-        self.replies = open_replies(config, endpoint)
+        self.replies = open_replies(config, endpoint, self.job.samples)
         if config.run.reply_cache != "off" and self.replies is None:
             self.warn(f"run.reply_cache is for servers: answers of backend={config.backend.name} are made anew")
         return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent, self.replies)
@@ -219,12 +222,9 @@ class Session:
                 strange += 1
             elif attempt.trial >= self.job.config.run.trials:
                 later += 1
-            elif isinstance(sample.target, AgentTarget) and not attempt.steps and attempt.failure is None:
-                raise DataError(
-                    f"the recorded answer to {sample.id} has no steps, and an agent's task is judged by what was done; "
-                    "name the folder of a run of this suite: backend.path=results/run/…"
-                )
-            elif not self._is_done(attempt.sample, attempt.trial):
+            elif why := _not_judged(sample, attempt):
+                raise DataError(f"the recorded answer to {sample.id} {why}")
+            elif not self.is_done(attempt.sample, attempt.trial):
                 self._record(sample, attempt)
         if strange:
             self.warn(f"{strange} recorded answers are to samples that this run does not have, and were left aside")
@@ -239,6 +239,8 @@ class Session:
         self.scores.append(score)
         self.tally.n_waiting -= waited
         self.tally.add(sample, attempt, score)
+        if self.heard is not None:
+            self.heard(sample, attempt, score)
 
     def waiting(self) -> Iterator[tuple[Sample, Attempt]]:
         """What a late scorer has yet to judge, read from the disk."""
@@ -267,13 +269,14 @@ class Session:
             self._note_done(sample, attempt)
 
     def _note_done(self, sample: Sample, attempt: Attempt) -> None:
-        position = self.tally.samples.see(sample.id, sample.category, sample.session)
+        position = self.tally.samples.see(sample.id, sample.category, sample.session, sample.weight)
         trials = self.job.config.run.trials
         if len(self.done) <= position * trials:
             self.done.extend(bytes(trials))
         self.done[position * trials + attempt.trial] = 1
 
-    def _is_done(self, sample: str, trial: int) -> bool:
+    def is_done(self, sample: str, trial: int) -> bool:
+        """Whether an earlier sitting finished a trial of a sample."""
         position = self.tally.samples.position(sample)
         place = None if position is None else position * self.job.config.run.trials + trial
         return place is not None and place < len(self.done) and self.done[place] == 1
@@ -313,16 +316,20 @@ class Session:
 
     def end(self, status: str) -> None:
         """Writes what the run measured so far and how the sitting ended; a complete run also as a table (Parquet)."""
+        self.warn(None if self.replies is None else self.replies.trouble)
         self.update(ended_at=_now(), wall_s=self._earlier_s + self.seconds())
         write_record(self.folder / SUMMARY, self.summary())
         self.update(status=status)
-        if status == "complete":
+        if status in {"complete", "settled"}:
             compact_apart(self.folder)
 
     def summary(self) -> Summary:
         """The summary of what is finished by now."""
         config = self.job.config
-        return summarise(self.tally, self.manifest, config, self.n_planned, config.model.title)
+        traffic, samples = self.job.traffic, self.job.samples
+        title = config.model.title
+        found = summarise(self.tally, self.manifest, config, self.n_planned, title, traffic=traffic, samples=samples)
+        return as_stopped(found, self.manifest.early)
 
     def close(self) -> None:
         """Closes the journals."""
@@ -331,6 +338,21 @@ class Session:
             self.replies.close()
         self.attempts.close()
         self.scores.close()
+
+
+def _not_judged(sample: Sample, attempt: Attempt) -> str | None:
+    """Why a recorded answer is none that can be judged, with what to give instead; None if it can be."""
+    if attempt.failure is not None:
+        return None
+    ran = attempt.steps and attempt.steps[0].origin != "recorded"
+    if isinstance(sample.target, AgentTarget) and not ran:
+        return (
+            "has no steps, and an agent's task is judged by what was done; "
+            "name the folder of a run of this suite: backend.path=results/run/…"
+        )
+    if isinstance(sample.target, TrajectoryTarget) and not attempt.steps:
+        return 'has no steps, and a session is judged step by step: {"id": "…", "steps": [{"content": "…"}, …]}'
+    return None
 
 
 def _cache_hint(shared: float | None) -> str | None:

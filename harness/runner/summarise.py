@@ -1,9 +1,10 @@
 """From totals to the summary: every figure with its interval, null where nothing was measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.config import RunConfig
 from harness.measure import quantiles
+from harness.records import Sample
 from harness.records.manifest import Manifest
 from harness.records.score import HUMAN, HUMAN_JUDGED, JUDGED
 from harness.records.summary import (
@@ -20,6 +21,7 @@ from harness.records.summary import (
 from harness.runner.agents_unfit import agents_unfit
 from harness.runner.spending import measured_joules, spending
 from harness.runner.tally import Figure, Tally
+from harness.runner.traffic import overflow_summary, overflow_text, traffic_summary
 from harness.stats.judging import beside_people
 from harness.stats.proportion import mean_interval
 from harness.stats.trials import pass_at_k, pass_hat_k
@@ -30,8 +32,17 @@ _EVIDENT = 10
 """Replies without a readable call from which on a broken parser or template is likelier than chance."""
 
 
-def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str) -> Summary:
-    """The summary of a run, finished or not. Intervals take trials of a sample and samples of a session together."""
+def summarise(
+    tally: Tally, manifest: Manifest, config: RunConfig, n_planned: int, title: str,
+    *, traffic: Mapping[str, float] | None = None, samples: Sequence[Sample] = (),
+) -> Summary:  # fmt: skip
+    """The summary of a run, finished or not. Intervals take trials of a sample and samples of a session together.
+
+    traffic: calls that each category of the suite stands for. samples: what was planned, for what did not fit.
+    """
+    traffic = traffic or {}
+    context = manifest.backend.context_tokens if manifest.backend else None
+    overflow = overflow_summary(tally, samples, traffic, context)
     cost = spending(tally, manifest, config)
     weights = manifest.backend.weights if manifest.backend else None
     wall_s = manifest.wall_s or None
@@ -63,10 +74,13 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         n_not_run=n_planned - tally.n_finished,
         accuracy=tally.value_sum / tally.n_scored if tally.n_scored else None,
         accuracy_interval=mean_interval(*tally.samples.means()),
-        by_category={name: _category(tally, name) for name in tally.samples.categories},
+        traffic=traffic_summary(tally.samples, traffic),
+        overflow=overflow,
+        by_category={name: _category(tally, name, traffic) for name in tally.samples.categories},
         misses=dict(tally.misses.most_common()),
         failures=dict(tally.failures.most_common()),
         decisions=tally.decision_table(),
+        trajectories=tally.trajectories.summary(manifest.ceiling),
         parts={name: _part(tally, name) for name in tally.parts.names},
         rates={name: Rate(passed=passed, of=of) for name, (passed, of) in tally.counts.items() if of},
         pass_at=pass_k(tally, pass_at_k),
@@ -107,17 +121,8 @@ def summarise(tally: Tally, manifest: Manifest, config: RunConfig, n_planned: in
         energy_joules=measured_joules(manifest.energy, manifest.wall_s),
         unfit=unfit(tally, manifest) or agents_unfit(tally.counts, _EVIDENT),
         of_run=manifest.of_run,
-        warnings=(*manifest.warnings, *_overflow(tally)),
+        warnings=(*manifest.warnings, *([overflow_text(overflow)] if overflow else [])),
     )
-
-
-def _overflow(tally: Tally) -> tuple[str, ...]:
-    """What is to be said where prompts do not fit into the model's context."""
-    n = tally.failures["context_overflow"]
-    if not n:
-        return ()
-    share = n / tally.n_finished
-    return (f"{n:,} of {tally.n_finished:,} calls ({share:.1%}) do not fit into the context: each counts as a miss",)
 
 
 def _system_rate(tally: Tally, wall_s: float | None) -> float | None:
@@ -127,7 +132,7 @@ def _system_rate(tally: Tally, wall_s: float | None) -> float | None:
     return tally.output_tokens / wall_s
 
 
-def _category(tally: Tally, name: str) -> CategorySummary:
+def _category(tally: Tally, name: str, traffic: Mapping[str, float]) -> CategorySummary:
     means, sessions = tally.samples.means(name)
     total, scored = tally.samples.total(name)
     return CategorySummary(
@@ -135,6 +140,7 @@ def _category(tally: Tally, name: str) -> CategorySummary:
         n_scored=scored,
         accuracy=total / scored if scored else None,
         interval=mean_interval(means, sessions),
+        traffic_frac=traffic[name] / sum(traffic.values()) if name in traffic else None,
     )
 
 

@@ -20,6 +20,7 @@ from harness.records import Attempt, FailureKind, JudgeFacts, MissClass, Sample,
 from harness.records.summary import DecisionTable
 from harness.runner.books import Books
 from harness.runner.samplesums import PartSums, SampleSums
+from harness.runner.trajectories import TrajectorySums
 
 __all__ = ["Doubles", "Figure", "Tally"]
 
@@ -103,6 +104,8 @@ class Tally:
     samples: SampleSums = field(default_factory=SampleSums)
     misses: Counter[MissClass] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
+    overflowed: set[str] = field(default_factory=set)
+    """Samples whose prompt did not fit into the context."""
     parts: PartSums = field(default_factory=PartSums)
     counts: dict[str, list[int]] = field(default_factory=dict)
     """[passed, of] by name, over all scored attempts."""
@@ -116,6 +119,7 @@ class Tally:
     """Attempts that JSON repair would have made worth more."""
     judging: JudgeSums = field(default_factory=JudgeSums)
     books: Books = field(default_factory=Books)
+    trajectories: TrajectorySums = field(default_factory=TrajectorySums)
     n_steps: int = 0
     """Replies of agents, over all attempts."""
     decisions: Counter[tuple[bool, bool]] = field(default_factory=Counter)
@@ -134,9 +138,11 @@ class Tally:
     def add(self, sample: Sample, attempt: Attempt, score: Score) -> None:
         """Counts one finished attempt with its score."""
         self.n_finished += 1
-        position = self.samples.see(sample.id, sample.category, sample.session)
+        position = self.samples.see(sample.id, sample.category, sample.session, sample.weight)
         if attempt.failure is not None:
             self.failures[attempt.failure.kind] += 1
+            if attempt.failure.kind == "context_overflow":
+                self.overflowed.add(sample.id)
         if score.value is None and attempt.failure is None:
             self.n_unscored += 1
         elif score.value is None:
@@ -153,6 +159,8 @@ class Tally:
         self.n_steps += len(attempt.steps)
         if score.judge is not None:
             self.judging.add(score.judge)
+        if score.trajectory is not None:
+            self.trajectories.add(sample, score.trajectory)
 
     def _scored(self, sample: Sample, attempt: Attempt, score: Score, value: float) -> None:
         self.n_scored += 1
@@ -176,8 +184,8 @@ class Tally:
             self.decisions[(should_call, should_call == (right == 1.0))] += 1
 
     def _measured(self, attempt: Attempt) -> None:
-        if attempt.steps and attempt.origin != "cached":
-            self.measured["task"].append(e2e_s(attempt.timing) or 0.0)
+        if attempt.steps and attempt.origin != "cached" and (took := e2e_s(attempt.timing)) is not None:
+            self.measured["task"].append(took)
         for call in attempt.steps or (attempt,):
             if call.origin == "cached":  # its times are of another day
                 continue

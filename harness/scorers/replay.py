@@ -32,7 +32,7 @@ from harness.toolcalling.decode import Decoded, decode, said
 from harness.toolcalling.repair import repaired_calls
 from harness.toolcalling.strict_json import NotJson, read
 
-__all__ = ["ReplayScorer", "Step", "judge_step"]
+__all__ = ["ReplayScorer", "Step", "decoded_step", "judge_step", "reply_of"]
 
 _WATERFALL: tuple[MissClass, ...] = get_args(MissClass)
 _RIGHT = 1_000.0
@@ -97,7 +97,7 @@ class ReplayScorer:
         same without any allowance for free text), `text` (0..1).
         """
         target = target_of(sample, ReplayTarget)
-        decoded = _decoded(reply, protocol, sample)
+        decoded = decoded_step(reply, protocol, sample)
         cut = reply.finish_reason == "length"
         step = judge_step(decoded, target, sample.tools, cut=cut)
         return Score(
@@ -130,32 +130,33 @@ class ReplayScorer:
         """Each reference; of a single one a call more, a call less, another tool, another argument, other words."""
         target = target_of(sample, ReplayTarget)
         for one in target.references:
-            yield Case("gold", "an answer on record", _reply(one.calls, one.text))
+            yield Case("gold", "an answer on record", reply_of(one.calls, one.text))
         first = target.references[0]
         if target.wants == "call":
             renamed = [ToolCall(name=f"{first.calls[0].name}_", arguments=first.calls[0].arguments), *first.calls[1:]]
-            yield Case("near_miss", "a tool that is not there", _reply(renamed))
+            yield Case("near_miss", "a tool that is not there", reply_of(renamed))
             invented = {**first.calls[0].arguments, "invented_": 1}
             added = [ToolCall(name=first.calls[0].name, arguments=invented), *first.calls[1:]]
-            yield Case("near_miss", "an invented argument", _reply(added))
+            yield Case("near_miss", "an invented argument", reply_of(added))
             yield Case("near_miss", "words in place of calls", Reply(content="I will do that.", finish_reason="stop"))
             if len(target.references) == 1:
-                yield Case("near_miss", "a call twice", _reply([*first.calls, first.calls[-1]]))
+                yield Case("near_miss", "a call twice", reply_of([*first.calls, first.calls[-1]]))
                 if len(first.calls) > 1:
-                    yield Case("near_miss", "the last call left out", _reply(first.calls[:-1]))
+                    yield Case("near_miss", "the last call left out", reply_of(first.calls[:-1]))
         elif target.wants == "words":
             if sample.tools:
-                yield Case("near_miss", "a call", _reply([ToolCall(name=sample.tools[0].name, arguments={})]))
+                yield Case("near_miss", "a call", reply_of([ToolCall(name=sample.tools[0].name, arguments={})]))
             if target.text != "decision":
                 yield Case("near_miss", "other words", Reply(content="⊘ xyzzy plugh ⊘", finish_reason="stop"))
 
 
-def _reply(calls: Sequence[ToolCall], text: str | None = None) -> Reply:
+def reply_of(calls: Sequence[ToolCall], text: str | None = None) -> Reply:
+    """A reply that makes these calls, or says these words."""
     raw = tuple(RawToolCall(name=one.name, arguments=json.dumps(one.arguments)) for one in calls)
     return Reply(content=text, tool_calls=raw, finish_reason="tool_calls" if raw else "stop")
 
 
-def _decoded(reply: Reply, protocol: Protocol, sample: Sample) -> Decoded:
+def decoded_step(reply: Reply, protocol: Protocol, sample: Sample) -> Decoded:
     """Calls and words of a reply; where no tool is offered, or the words are those on record, words alone."""
     text = said(reply.content)
     if not reply.tool_calls and protocol == "native":

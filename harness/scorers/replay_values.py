@@ -30,6 +30,8 @@ _PROSE_FRAC = 0.75
 _DEEPEST = 40
 _LONGEST = 20_000
 """Characters of a free text that are compared by words; longer ones have to be equal."""
+_LONGEST_SET = 200
+"""Items of a list in any order that are compared each with each."""
 _EXACT = frozenset({
     "id", "ids", "uuid", "guid", "key", "keys", "code", "codes", "cmd", "command", "commands", "query", "sql",
     "script", "path", "paths", "file", "files", "filename", "url", "uri", "link", "email", "mail", "phone", "zip",
@@ -117,15 +119,8 @@ def _filled(value: object, schema: Mapping[str, JsonValue]) -> object:
     """The value with null for "not given" and the schema's default in its place, where it has one."""
     if value is not None and value is not ABSENT:
         return value
-    if value is None and _takes_null(schema) and "default" not in schema:
-        return ABSENT
     default = schema.get("default", ABSENT)
     return ABSENT if default is None else default
-
-
-def _takes_null(schema: Mapping[str, JsonValue]) -> bool:
-    enum = schema.get("enum")
-    return not (isinstance(enum, list) and None in enum)
 
 
 def _objects(
@@ -149,9 +144,28 @@ def _lists(
         yield Difference("wrong_value", node.place, given, wanted)
         return
     if schema.get("uniqueItems") is True:
-        given, wanted = sorted(given, key=_order), sorted(wanted, key=_order)
+        given, wanted = _as_sets(given, wanted, node, rules, depth)
     for at, (one, other) in enumerate(zip(given, wanted, strict=True)):
         yield from _compare(one, other, node.below(str(at), schema.get("items"), required=True), rules, depth + 1)
+
+
+def _as_sets(
+    given: Sequence[object], wanted: Sequence[object], node: _Node, rules: Rules, depth: int
+) -> tuple[Sequence[object], Sequence[object]]:
+    """Both in an order in which equal items stand side by side, by the rules of the items; long lists by their JSON."""
+    if len(wanted) > _LONGEST_SET:
+        return sorted(given, key=_order), sorted(wanted, key=_order)
+    schema = node.schema if isinstance(node.schema, dict) else {}
+    below = node.below("0", schema.get("items"), required=True)
+    rest, pairs, lonely = list(given), [], []
+    for one in wanted:
+        found = next((at for at, it in enumerate(rest) if not any(_compare(it, one, below, rules, depth + 1))), None)
+        if found is None:
+            lonely.append(one)
+        else:
+            pairs.append((rest.pop(found), one))
+    pairs += zip(sorted(rest, key=_order), sorted(lonely, key=_order), strict=True)
+    return [one for one, _ in pairs], [one for _, one in pairs]
 
 
 def _order(value: object) -> str:

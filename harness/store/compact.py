@@ -98,7 +98,7 @@ def compact(folder: Path) -> Path:
     is whole in any case.
     """
     manifest = read_manifest(folder)
-    if manifest.status != "complete":
+    if manifest.status not in {"complete", "settled"}:
         raise DataError(f"{folder} is {manifest.status}, not complete: finish it first with run.resume={folder}")
     target = folder / PARQUET
     rows, table = (folder / f".{PARQUET}.{os.getpid()}.{suffix}" for suffix in ("jsonl", "part"))

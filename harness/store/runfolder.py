@@ -22,6 +22,7 @@ __all__ = [
     "SAMPLES",
     "SCORES",
     "SUMMARY",
+    "VERDICT",
     "find_unfinished",
     "lock",
     "new_folder",
@@ -40,6 +41,8 @@ MANIFEST, SUMMARY, ATTEMPTS, SCORES, SAMPLES = (
     "scores.jsonl",
     "samples.jsonl",
 )
+VERDICT = "verdict.json"
+"""Of a run with `run.stop`: what became certain, and which samples were not asked."""
 PARQUET = "attempts.parquet"
 """Derived from the journals when a run is complete; to be removed when it is taken up again."""
 _LATEST = "latest"
@@ -158,7 +161,8 @@ def find_unfinished(results: Path, config_hash: str) -> Path | None:
             manifest = read_manifest(folder)
         except DataError:
             continue
-        ended = manifest.status == "complete" and (folder / SUMMARY).is_file()  # killed between the two: not ended
+        over = manifest.status in {"complete", "settled"}
+        ended = over and (folder / SUMMARY).is_file()  # killed between the two: not ended
         if manifest.config_hash == config_hash and not ended and not _busy(folder):
             return folder
     return None

@@ -70,8 +70,8 @@ def read_traffic(folder: Path, samples: Sequence[Sample]) -> Traffic:
     timed = sorted((Arrival(row[0], *row[1:5]) for row in rows if row[0] is not None), key=lambda one: one[:2])
     if len(timed) < 2:
         raise ConfigError(
-            f"{len(timed)} of {len(rows) or len(samples):,} calls has a time, so there is no log's load to play; take "
-            "a suite made from logs with times (do=build, or suite=replay logs.path=…), or do=run with "
+            f"the times of {len(timed)} of {len(rows) or len(samples):,} calls are known, and a load takes two at "
+            "least; play a suite made from logs with times (do=build, or suite=replay logs.path=…), or use do=run with "
             "run.arrival.kind=poisson"
         )
     calls = sum(row[5] for row in rows)

@@ -10,37 +10,35 @@ from typing import BinaryIO, Final
 
 import orjson
 import yaml
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from harness.backends.incumbent import FILE as INCUMBENT_FILE
-from harness.config.building import BuildOptions
+from harness.config.building import LOGGED_PARAMS, BuildOptions
 from harness.errors import ConfigError, DataError
 from harness.records import ReplayReference, ReplayTarget, Sample
-from harness.records.call import Call, Split
+from harness.records.call import SPLITS, Call, Split
+from harness.records.cluster import ClusterBook
 from harness.records.curated import CuratedManifest
-from harness.records.logs import Payload, canonical
+from harness.records.logs import DELIVERY_PARAMS, Payload, canonical
 from harness.records.summary import Ceiling
 from harness.scorers.replay import judge_step
 from harness.stats.proportion import mean_interval
 from harness.store.calls import CURATED_MANIFEST, read_calls, read_curated, sha256_of
+from harness.suite.arrivals import ARRIVALS, Arrivals
 from harness.suite.build_pick import Candidate, Stratum, needed_pairs, pick
 from harness.suite.build_sample import Unfit, incumbent_line, sample_of
 from harness.suite.build_sheet import Facts, data_sheet
+from harness.suite.build_trajectory import Sessions, session_ceiling
+from harness.suite.build_trajectory_sheet import session_sheet
 from harness.suite.spec import SuiteSpec
 from harness.toolcalling.decode import Decoded
 
-__all__ = ["Built", "build"]
+__all__ = ["SAMPLES", "Built", "build"]
 
 SAMPLES: Final = "samples.jsonl"
 _ASSIGNMENTS: Final = "assignments.parquet"
+_BOOK: Final = "clusters.json"
 _NO_CLUSTER: Final = "unassigned"
-_DELIVERY: Final = frozenset(
-    {
-        "extra_headers", "metadata", "model", "prompt_cache_key", "request_timeout", "safety_identifier", "seed",
-        "service_tier", "store", "stream", "stream_options", "timeout", "user",
-    }
-)  # fmt: skip
-"""Parameters that change how an answer is delivered, billed or drawn, not what is asked: as curating has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,9 @@ class _Survey:
     """By split and request: a request that the log has twice in a split is one sample."""
     agreements: dict[bytes, tuple[float, str]] = field(default_factory=dict)
     """Of each repeated request: how often its answers agree, and its session."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    params: set[str] = field(default_factory=set)
+    """Names of the fields that requests have."""
 
 
 def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> Built:
@@ -79,15 +80,49 @@ def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> 
         raise ConfigError(f"{folder} is not a suite that do=build made, and is left alone; choose another build.name")
     manifest = read_curated(source)
     clusters = _clusters(options.clusters)
-    survey = _survey(source, options, clusters, on_call)
-    if not survey.candidates:
-        why = ", ".join(f"{reason}: {count}" for reason, count in survey.facts.unfit.most_common(3)) or "no calls there"
-        raise DataError(f"no call of {source} in the splits {', '.join(options.splits)} can be asked again ({why})")
+    sessions = Sessions(options) if options.replay == "trajectory" else None
+    survey = _survey(source, options, clusters, on_call, sessions)
+    candidates = list(survey.candidates.values())
+    if sessions is not None:
+        candidates, survey.facts.unfit = sessions.check(read_calls(source)), sessions.unfit
+    if not candidates:
+        raise DataError(_nothing(source, options, survey, sessions))
+    _check_params(options, survey.params)
     needed = needed_pairs(options.margin, options.alpha, options.power, options.discordant)
-    strata = pick(list(survey.candidates.values()), options.per_cluster or needed, options.per_session, options.seed)
+    strata = pick(candidates, options.per_cluster or needed, options.per_session, options.seed)
+    names = _names(options.clusters)
+    for one in strata:
+        one.name = names.get(one.cluster, "")
     strata.sort(key=lambda one: options.splits.index(one.split))
     ceiling = _ceiling(survey)
-    return _write(_Plan(options, source, folder, manifest, strata, needed, ceiling), survey.facts, clusters, on_call)
+    if sessions is not None:
+        taken = [one for stratum in strata for one in stratum.taken]
+        ceiling = session_ceiling(ceiling, [sessions.steps[one] for one in taken])
+    plan = _Plan(options, source, folder, manifest, strata, needed, ceiling, sessions, survey.arrivals)
+    return _write(plan, survey.facts, clusters, on_call)
+
+
+def _nothing(source: Path, options: BuildOptions, survey: _Survey, sessions: Sessions | None) -> str:
+    """Why there is nothing to ask, and what to type next."""
+    reasons = survey.facts.unfit.copy()
+    if sessions is not None:
+        reasons["without a session"] = sessions.links.alone
+    told = [f"{reason}: {count:,}" for reason, count in reasons.most_common(3) if count]
+    elsewhere = set(options.splits) != set(SPLITS) and survey.facts.elsewhere
+    then = "build.splits=[train,calibration,test] takes all of them" if elsewhere else "look at what was logged"
+    if sessions is not None and not elsewhere:
+        then = "for a sample of each call leave build.replay out"
+    what = "session" if sessions is not None else "call"
+    where = f"{source} in the splits {', '.join(options.splits)}"
+    return f"no {what} of {where} can be asked again ({', '.join(told) or 'no calls there'}); {then}"
+
+
+def _check_params(options: BuildOptions, seen: set[str]) -> None:
+    """Raises ConfigError for a field of requests that no call has."""
+    strange = next((one for one in options.params if one not in LOGGED_PARAMS | seen), None)
+    if strange is not None:
+        known = ", ".join(sorted(LOGGED_PARAMS | seen))
+        raise ConfigError(f"build.params={strange} is no field of a logged request here; take of {known}")
 
 
 def _clusters(path: str | None) -> dict[str, str] | None:
@@ -113,6 +148,17 @@ def _clusters(path: str | None) -> dict[str, str] | None:
     return {str(one): str(other) for one, other in pairs if one is not None and other is not None}
 
 
+def _names(path: str | None) -> dict[str, str]:
+    """What `do=cluster` calls its clusters, by their ids; nothing where the folder does not tell."""
+    file = Path(path or "").expanduser() / _BOOK
+    if path is None or not file.is_file():
+        return {}
+    try:
+        return {one.id: one.name for one in ClusterBook.model_validate_json(file.read_bytes()).clusters}
+    except ValidationError:
+        raise ConfigError(f"build.clusters={path}: {_BOOK} cannot be read; make it anew with do=cluster") from None
+
+
 def _cluster_of(call: Call, clusters: dict[str, str] | None) -> str:
     if clusters is not None:
         return clusters.get(call.id, _NO_CLUSTER)
@@ -120,12 +166,20 @@ def _cluster_of(call: Call, clusters: dict[str, str] | None) -> str:
 
 
 def _survey(
-    source: Path, options: BuildOptions, clusters: dict[str, str] | None, on_call: Callable[[], None]
+    source: Path,
+    options: BuildOptions,
+    clusters: dict[str, str] | None,
+    on_call: Callable[[], None],
+    sessions: Sessions | None,
 ) -> _Survey:
     found = _Survey()
     for call in read_calls(source):
         on_call()
         found.facts.read += 1
+        found.params.update(call.params)
+        found.arrivals.add(call, _cluster_of(call, clusters))
+        if sessions is not None and call.split in options.splits:
+            sessions.links.see(call, _cluster_of(call, clusters))
         if call.split not in options.splits and call.also == () and call.reference.count < 2:
             found.facts.elsewhere += 1
             continue
@@ -147,7 +201,7 @@ def _request(call: Call) -> bytes:
     """Equal for calls that ask one model the same: ids of tool calls count by their order, delivery not at all."""
     order: dict[str, int] = {}
     messages = [_nameless(message, order) for message in call.messages]
-    kept = {name: value for name, value in call.params.items() if name not in _DELIVERY and value is not None}
+    kept = {name: value for name, value in call.params.items() if name not in DELIVERY_PARAMS and value is not None}
     return blake2b(canonical([messages, call.tools, kept, call.model]), digest_size=16).digest()
 
 
@@ -213,6 +267,9 @@ class _Plan:
     strata: list[Stratum]
     needed: int
     ceiling: Ceiling | None
+    sessions: Sessions | None = None
+    """Of `build.replay=trajectory`."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
 
 def _write(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: Callable[[], None]) -> Built:
@@ -228,7 +285,7 @@ def _write(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: 
             making / "suite.yaml",
             f"# Made by do=build. Do not edit: build.replace=true makes it anew.\n{text}".encode(),
         )
-        sheet = data_sheet(spec, plan.manifest, plan.options, plan.strata, facts)
+        sheet = _sheet(plan, spec, facts)
         _put(making / "datasheet.md", sheet.encode())
         _put(making / ".gitignore", b"# Made from your logs: not for a repository unless you decide so.\n*\n")
         if plan.folder.exists():
@@ -256,33 +313,58 @@ def _rows(
 ) -> dict[str, JsonValue]:
     """Writes the samples and the incumbent's answers; their hashes."""
     with _opened(folder / SAMPLES) as samples, _opened(folder / INCUMBENT_FILE) as answers:
-        for call, sample in _chosen(plan, clusters, on_call):
+        for sample, line in _chosen(plan, facts, clusters, on_call):
             samples.write(sample.model_dump_json().encode() + b"\n")
-            answers.write(orjson.dumps(incumbent_line(call)) + b"\n")
-            facts.see(call, sample)
-    return {name: sha256_of(folder / name) for name in (SAMPLES, INCUMBENT_FILE)}
+            answers.write(orjson.dumps(line) + b"\n")
+    _put(folder / ARRIVALS, plan.arrivals.data())
+    return {name: sha256_of(folder / name) for name in (SAMPLES, INCUMBENT_FILE, ARRIVALS)}
 
 
-def _chosen(plan: _Plan, clusters: dict[str, str] | None, on_call: Callable[[], None]) -> Iterator[tuple[Call, Sample]]:
+def _sheet(plan: _Plan, spec: SuiteSpec, facts: Facts) -> str:
+    if plan.sessions is None:
+        return data_sheet(spec, plan.manifest, plan.options, plan.strata, facts)
+    return session_sheet(spec, plan.manifest, plan.options, plan.strata, facts, plan.sessions)
+
+
+def _chosen(
+    plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: Callable[[], None]
+) -> Iterator[tuple[Sample, dict[str, JsonValue]]]:
+    """Each sample with the incumbent's answer."""
     weights = {one: weight for stratum in plan.strata for one, weight in stratum.taken.items()}
-    for call in read_calls(plan.source):
-        on_call()
+    calls = _told(plan.source, on_call)
+    if plan.sessions is not None:
+        for made in plan.sessions.made(calls, weights, facts.see_call):
+            facts.see_session(made.sample, made.from_history, renamed=made.renamed)
+            yield made.sample, made.line
+        return
+    for call in calls:
         weight = weights.pop(call.id, None)
         if weight is not None:
             sample = sample_of(call, _cluster_of(call, clusters), plan.options)
-            yield call, sample.model_copy(update={"weight": weight})
+            facts.see(call, sample)
+            yield sample.model_copy(update={"weight": weight}), incumbent_line(call)
+
+
+def _told(source: Path, on_call: Callable[[], None]) -> Iterator[Call]:
+    for call in read_calls(source):
+        on_call()
+        yield call
 
 
 def _spec(plan: _Plan, hashes: dict[str, JsonValue]) -> SuiteSpec:
     options, n = plan.options, sum(len(one.taken) for one in plan.strata)
     first: Split = options.splits[0]
+    whole = plan.sessions is not None
+    what = "sessions" if whole else "logged calls"
+    again = "gone through again with the recorded results" if whole else "asked again with its recorded history"
+    about = f"{n:,} {what} of {plan.manifest.name}, each {again}."
     return SuiteSpec(
         name=options.name,
         title=f"Replay of {plan.manifest.name}",
-        description=f"{n:,} logged calls of {plan.manifest.name}, each asked again with its recorded history.",
+        description=about,
         licence="as the logs that it is made of; not for publication unless their owner says so",
         loader="jsonl",
-        scorer="replay",
+        scorer="trajectory" if whole else "replay",
         options={"split": first},
         ceiling=plan.ceiling,
         built={

@@ -35,6 +35,13 @@ class Stratum:
     """Different requests among them that can be asked again."""
     taken: dict[str, float] = field(default_factory=dict)
     """Weight of each call taken: the weights of a stratum add up to its traffic."""
+    name: str = ""
+    """Of the cluster, as people read it; empty: it has none."""
+
+    @property
+    def title(self) -> str:
+        """The cluster with its name."""
+        return f"{self.cluster} {self.name}".rstrip()
 
 
 def needed_pairs(margin: float, alpha: float, power: float, discordant: float) -> int:

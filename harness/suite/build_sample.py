@@ -15,7 +15,17 @@ from harness.scorers.text_json import same_json
 from harness.toolcalling.decode import said
 from harness.toolcalling.strict_json import NotJson, read
 
-__all__ = ["Names", "Unfit", "incumbent_line", "sample_of"]
+__all__ = [
+    "Names",
+    "Unfit",
+    "incumbent_line",
+    "message_of",
+    "params_of",
+    "sample_of",
+    "target_for",
+    "text_of",
+    "tool_of",
+]
 
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME: Final = 64
@@ -73,36 +83,38 @@ def sample_of(call: Call, category: str, options: BuildOptions) -> Sample:
             category=category,
             session=call.session,
             weight=float(max(1, call.weight)),
-            messages=tuple(_message(one, names) for one in call.messages),
-            tools=tuple(_tool(one, names) for one in call.tools),
-            target=_target(call, names, options),
+            messages=tuple(message_of(one, names) for one in call.messages),
+            tools=tuple(tool_of(one, names) for one in call.tools),
+            target=target_for(call, names, options),
             scorer="replay",
             arrival_s=call.at,
             split=call.split,
-            params=_params(call.params, names, options.params) if options.params else {},
+            params=params_of(call.params, names, options.params) if options.params else {},
         )
     except ValidationError:
         raise Unfit("it does not fit a sample (nested too deeply, or a field of the wrong type)") from None
 
 
-def _tool(tool: Payload, names: Names) -> Tool:
+def tool_of(tool: Payload, names: Names) -> Tool:
+    """A tool as it is offered. Raises ValidationError for one that no sample can hold."""
     given: dict[str, Any] = {"name": names(str(tool["name"])), "description": tool.get("description") or ""}
     return Tool(**given, parameters=tool["parameters"]) if tool.get("parameters") else Tool(**given)
 
 
-def _message(message: Payload, names: Names) -> Message:
+def message_of(message: Payload, names: Names) -> Message:
+    """A message of the history. Raises Unfit for one that cannot be sent again."""
     calls = tuple(_call(one, names, "a call in its history") for one in message.get("tool_calls") or ())
     name = message.get("name")
     return Message(
         role=message["role"],
-        content=_text(message.get("content")),
+        content=text_of(message.get("content")),
         tool_calls=calls,
         tool_call_id=message.get("tool_call_id"),
         name=names(name) if name is not None and message["role"] == "tool" else name,
     )
 
 
-def _text(content: object) -> str | None:
+def text_of(content: object) -> str | None:
     """The text of a message. Raises Unfit for one that shows or plays something."""
     if content is None or isinstance(content, str):
         return content
@@ -123,7 +135,8 @@ def _call(call: Payload, names: Names, whose: str) -> ToolCall:
     return ToolCall(name=names(str(call["name"])), arguments=arguments, id=call.get("id"))
 
 
-def _target(call: Call, names: Names, options: BuildOptions) -> ReplayTarget:
+def target_for(call: Call, names: Names, options: BuildOptions) -> ReplayTarget:
+    """The answers on record, that of the call itself first. Raises Unfit where nothing says what is right."""
     if options.unstable == "drop" and call.also:
         raise Unfit("the log has several answers to it (build.unstable=drop)")
     offered = {names(str(tool["name"])) for tool in call.tools}
@@ -147,7 +160,7 @@ def _target(call: Call, names: Names, options: BuildOptions) -> ReplayTarget:
 def _reference(reference: Reference, names: Names, offered: set[str]) -> ReplayReference:
     reply = reference.reply
     calls = tuple(_call(one, names, "the reply on record") for one in reply.get("tool_calls") or ())
-    text = said(_text(reply.get("content")))
+    text = said(text_of(reply.get("content")))
     if reply.get("finish_reason") == "length":
         raise Unfit("the reply on record was cut off")
     if not calls and not text:
@@ -182,14 +195,18 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _params(logged: Mapping[str, Any], names: Names, wanted: Sequence[str]) -> dict[str, JsonValue]:
+def params_of(logged: Mapping[str, Any], names: Names, wanted: Sequence[str]) -> dict[str, JsonValue]:
     """The logged fields that are asked again, `max_completion_tokens` by its older name."""
-    given = {"max_tokens" if name == "max_completion_tokens" else name: value for name, value in logged.items()}
-    kept: dict[str, JsonValue] = {name: given[name] for name in wanted if given.get(name) is not None}
+    given = {_older(name): value for name, value in logged.items()}
+    kept: dict[str, JsonValue] = {name: given[name] for name in map(_older, wanted) if given.get(name) is not None}
     choice = kept.get("tool_choice")
     if isinstance(choice, dict) and isinstance(function := choice.get("function"), dict) and "name" in function:
         kept["tool_choice"] = {**choice, "function": {**function, "name": names(str(function["name"]))}}
     return kept
+
+
+def _older(name: str) -> str:
+    return "max_tokens" if name == "max_completion_tokens" else name
 
 
 def incumbent_line(call: Call) -> dict[str, JsonValue]:
@@ -203,7 +220,7 @@ def incumbent_line(call: Call) -> dict[str, JsonValue]:
     line: dict[str, JsonValue] = {
         "id": call.id,
         "model": call.model,
-        "reply": {"content": _text(reply.get("content")), "tool_calls": calls},
+        "reply": {"content": text_of(reply.get("content")), "tool_calls": calls},
         "finish_reason": reply.get("finish_reason"),
         "usage": _usage(call),
         "latency_s": call.latency_s,

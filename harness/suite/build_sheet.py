@@ -9,14 +9,14 @@ from typing import Final
 import yaml
 
 from harness.config.building import BuildOptions
-from harness.records import ReplayTarget, Sample
+from harness.records import ReplayTarget, Sample, TrajectoryTarget
 from harness.records.call import Call
 from harness.records.curated import CuratedManifest
 from harness.scorers.replay_values import is_free_text
 from harness.suite.build_pick import Stratum
 from harness.suite.spec import SuiteSpec
 
-__all__ = ["Facts", "data_sheet"]
+__all__ = ["Facts", "data_sheet", "listed", "period_told", "prompts_told", "redaction_told"]
 
 _CONTEXTS: Final = (2_048, 4_096, 8_192, 32_768)
 
@@ -55,30 +55,29 @@ class Facts:
     """Prompt tokens by the log."""
     first: float | None = None
     last: float | None = None
+    lengths: list[int] = field(default_factory=list)
+    """Steps of each session, of a suite of sessions; so are the next two."""
+    from_history: int = 0
+    """Steps that no call of the curated folder tells of."""
+    unstable: int = 0
+    """Steps to whose request the log has several answers."""
 
     def see(self, call: Call, sample: Sample) -> None:
         """Counts a sample and the call that it is made of."""
         target = sample.target
         assert isinstance(target, ReplayTarget)
+        self.see_call(call)
         self.families[call.family] += 1
-        self.labels[call.reference.label] += 1
         self.wants[target.wants] += 1
         self.rules["calls" if target.wants == "call" else target.text] += 1
-        self.models[call.model or "not logged"] += 1
         self.splits[sample.split] += 1
         self.params.update(sample.params.keys())
         self.several += len(target.references) > 1
         self.renamed += any(tool.name != logged["name"] for tool, logged in zip(sample.tools, call.tools, strict=True))
-        self.thoughts += any("reasoning" in message for message in call.messages)
         if call.session is None:
             self.unlabelled_sessions += 1
         else:
             self.sessions.add(call.session)
-        if call.usage.prompt_tokens is not None:
-            self.prompts.append(call.usage.prompt_tokens)
-        if call.at is not None:
-            self.first = min(call.at, self.first or call.at)
-            self.last = max(call.at, self.last or call.at)
         for made in target.references[0].calls:
             schemas = next((tool.parameters.get("properties") for tool in sample.tools if tool.name == made.name), None)
             for name, value in made.arguments.items():
@@ -86,6 +85,26 @@ class Facts:
                 self.arguments += 1
                 known = schema if isinstance(schema, dict) else {}
                 self.free_text += isinstance(value, str) and is_free_text(name, value, known)
+
+    def see_call(self, call: Call) -> None:
+        """Counts what a call says of itself, whichever sample it is part of."""
+        self.labels[call.reference.label] += 1
+        self.thoughts += any("reasoning" in message for message in call.messages)
+        self.models[call.model or "not logged"] += 1
+        if call.usage.prompt_tokens is not None:
+            self.prompts.append(call.usage.prompt_tokens)
+        if call.at is not None:
+            self.first = min(call.at, self.first or call.at)
+            self.last = max(call.at, self.last or call.at)
+
+    def see_session(self, sample: Sample, from_history: int, *, renamed: bool) -> None:
+        """Counts a session; its calls are seen one by one besides."""
+        target = sample.target
+        assert isinstance(target, TrajectoryTarget)
+        self.lengths.append(len(target.steps))
+        self.from_history += from_history
+        self.unstable += sum(len(step.target.references) > 1 for step in target.steps)
+        self.renamed += renamed
 
 
 def data_sheet(
@@ -96,7 +115,7 @@ def data_sheet(
         f"# {spec.name}\n\n{spec.description} Each is asked with the messages, tools and settings of the log, and the "
         "action is held against the one on record (docs/replay.md).",
         _provenance(spec, manifest, facts),
-        _redaction(manifest),
+        redaction_told(manifest),
         _contents(strata, facts, int(str(spec.built["needed_per_cluster"])), options),
         _rules(options, facts),
         _ceiling(spec),
@@ -106,30 +125,35 @@ def data_sheet(
 
 
 def _provenance(spec: SuiteSpec, manifest: CuratedManifest, facts: Facts) -> str:
-    when = "not logged"
-    if facts.first is not None and facts.last is not None:
-        when = " to ".join(datetime.fromtimestamp(one, UTC).strftime("%Y-%m-%d") for one in (facts.first, facts.last))
     lines = [
         f"- Curated calls `{manifest.name}`, made {manifest.made} (manifest SHA-256 `{spec.built['calls_manifest']}`, "
         f"records `{manifest.records_hash}`). {manifest.read:,} logged calls were read there, {manifest.kept:,} kept.",
         f"- {facts.read:,} curated calls read here; {facts.elsewhere:,} of other splits, {facts.repeated:,} whose very "
         f"request is another sample's, {facts.unfit.total():,} that cannot be asked again.",
-        f"- Sent: {when}. Answered by: {_listed(facts.models)}.",
+        f"- Sent: {period_told(facts)}. Answered by: {listed(facts.models)}.",
         f"- `samples.jsonl` has the SHA-256 `{spec.built['samples.jsonl']}`.",
     ]
     if facts.unfit:
-        lines.append(f"- Left out: {_listed(facts.unfit)}.")
+        lines.append(f"- Left out: {listed(facts.unfit)}.")
     return "## Provenance\n\n" + "\n".join(lines)
 
 
-def _redaction(manifest: CuratedManifest) -> str:
+def period_told(facts: Facts) -> str:
+    """The first and the last day of the calls."""
+    if facts.first is None or facts.last is None:
+        return "not logged"
+    return " to ".join(datetime.fromtimestamp(one, UTC).strftime("%Y-%m-%d") for one in (facts.first, facts.last))
+
+
+def redaction_told(manifest: CuratedManifest) -> str:
+    """What the curated folder says of its redaction, as a section."""
     told = yaml.safe_dump(dict(manifest.redaction), sort_keys=True, allow_unicode=True).strip() or "nothing is said"
     return f"## Redaction\n\nAs the curated folder says:\n\n```yaml\n{told}\n```"
 
 
 def _contents(strata: Sequence[Stratum], facts: Facts, needed: int, options: BuildOptions) -> str:
     rows = [
-        f"| {one.cluster.replace('|', '/')} | {one.split} | {one.traffic:,} | {one.usable:,} | {len(one.taken):,} |"
+        f"| {one.title.replace('|', '/')} | {one.split} | {one.traffic:,} | {one.usable:,} | {len(one.taken):,} |"
         f" {'yes' if len(one.taken) >= needed else 'no'} |"
         for one in strata
     ]
@@ -146,16 +170,17 @@ def _contents(strata: Sequence[Stratum], facts: Facts, needed: int, options: Bui
         "model is better. Clusters with fewer samples need others beside them, or more logs. `weight` of a sample is "
         "the number of logged calls that it stands for.",
         "",
-        f"- Splits: {_listed(facts.splits)}; {sessions}.",
-        f"- Families: {_listed(facts.families)}. Decision on record: {_listed(facts.wants)}.",
-        f"- Why an answer counts as right: {_listed(facts.labels)}.",
-        f"- Asked as logged: {_listed(facts.params) or 'nothing beside messages and tools'}.",
-        _prompts(facts.prompts),
+        f"- Splits: {listed(facts.splits)}; {sessions}.",
+        f"- Families: {listed(facts.families)}. Decision on record: {listed(facts.wants)}.",
+        f"- Why an answer counts as right: {listed(facts.labels)}.",
+        f"- Asked as logged: {listed(facts.params) or 'nothing beside messages and tools'}.",
+        prompts_told(facts.prompts),
     ]
     return "## What is in it\n\n" + "\n".join(lines)
 
 
-def _prompts(tokens: Sequence[int]) -> str:
+def prompts_told(tokens: Sequence[int]) -> str:
+    """How long the prompts are, as a line of a list."""
     if not tokens:
         return "- The log counts no prompt tokens."
     ordered = sorted(tokens)
@@ -182,7 +207,7 @@ def _rules(options: BuildOptions, facts: Facts) -> str:
             "- The same decision, the same calls in any order, each argument by its schema.",
             f"- {facts.free_text:,} of {facts.arguments:,} arguments are free text: right {free}. The part `exact` has "
             "the share of steps without that allowance.",
-            f"- Samples by rule: {_listed(facts.rules)}. `decision` takes any words where nothing is called; {rouge}.",
+            f"- Samples by rule: {listed(facts.rules)}. `decision` takes any words where nothing is called; {rouge}.",
             f"- Several answers on record ({facts.several:,} samples): {several}.",
         )
     )
@@ -217,6 +242,7 @@ def _limits(facts: Facts) -> str:
     return "## Known limits\n\n" + "\n".join(lines)
 
 
-def _listed(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> str:
+def listed(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> str:
+    """Names with their counts, most first."""
     ordered = Counter(dict(counts)).most_common()
     return ", ".join(f"{name} {count:,}" for name, count in ordered)

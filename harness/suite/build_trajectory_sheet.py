@@ -51,7 +51,7 @@ def _provenance(spec: SuiteSpec, manifest: CuratedManifest, facts: Facts, sessio
 def _contents(spec: SuiteSpec, strata: Sequence[Stratum], facts: Facts, options: BuildOptions) -> str:
     needed = int(str(spec.built["needed_per_cluster"]))
     rows = [
-        f"| {one.cluster.replace('|', '/')} | {one.split} | {one.traffic:,} | {one.usable:,} | {len(one.taken):,} |"
+        f"| {one.title.replace('|', '/')} | {one.split} | {one.traffic:,} | {one.usable:,} | {len(one.taken):,} |"
         f" {'yes' if len(one.taken) >= needed else 'no'} |"
         for one in strata
     ]

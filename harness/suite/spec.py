@@ -73,6 +73,8 @@ class Suite(Record):
     data: Path | None = None
     """Where its data lies."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
+    traffic: dict[str, float] = Field(default_factory=dict)
+    """Of a suite from logs: calls that each category of all its samples stands for, the chosen ones or not."""
 
 
 def read_spec(name: str, home: Path | None = None) -> SuiteSpec:
@@ -92,6 +94,12 @@ def read_spec(name: str, home: Path | None = None) -> SuiteSpec:
         raise ConfigError(f"{file}: {explain_validation(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _why_none(loader: SuiteLoader) -> str:
+    """Why nothing was chosen, by a loader that can tell."""
+    told = getattr(loader, "why_none", None)
+    return str(told()) if callable(told) else "no sample in the categories chosen"
 
 
 def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None] | None = None) -> Suite:
@@ -115,10 +123,28 @@ def load_suite(config: SuiteConfig, cache: Path, on_progress: Callable[..., None
     else:
         assert callable(make)
         loader = make(folder, config.categories or spec.categories)
-    samples = stratified(tuple(loader.samples()), config.limit, config.seed, config.sampling)
+    whole = tuple(loader.samples())
+    samples = stratified(whole, config.limit, config.seed, config.sampling)
     if not samples:
-        raise DataError(f"suite {config.name} has no sample in the categories chosen")
-    return Suite(spec=spec, samples=samples, hash=samples_hash(samples), data=folder, options=options)
+        raise DataError(f"suite {config.name} has {_why_none(loader)}")
+    return Suite(
+        spec=spec,
+        samples=samples,
+        hash=samples_hash(samples),
+        data=folder,
+        options=options,
+        traffic=_traffic(spec, whole),
+    )
+
+
+def _traffic(spec: SuiteSpec, samples: Iterable[Sample]) -> dict[str, float]:
+    """Calls that each category stands for; nothing for a suite whose samples stand for themselves."""
+    found: dict[str, float] = {}
+    weighted = bool(spec.built)
+    for sample in samples:
+        found[sample.category] = found.get(sample.category, 0.0) + sample.weight
+        weighted = weighted or sample.weight != 1.0
+    return found if weighted else {}
 
 
 def _data(asset: AssetSpec | None, home: Path, cache: Path, on_progress: Callable[..., None] | None) -> Path | None:

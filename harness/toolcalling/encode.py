@@ -11,6 +11,7 @@ from harness.toolcalling.prompt import PromptOptions, answer_text, instructions
 from harness.toolcalling.schema import calls_schema
 from harness.toolcalling.shape import decline_name
 from harness.toolcalling.strict_json import NotJson, read
+from harness.toolcalling.turns import with_turns
 
 __all__ = ["ChatRequest", "PromptOptions", "answer_format", "encode"]
 
@@ -43,6 +44,8 @@ def encode(sample: Sample, protocol: Protocol, options: PromptOptions) -> ChatRe
     constrained: the messages of `prompted`, and the schema of the answer as `response_format`: of a call where tools
       are offered, of the JSON that a text target with match `json` wants. Other answers have no grammar.
     """
+    if sample.examples:
+        sample = with_turns(sample, protocol)
     if not sample.tools:
         schema = answer_format(sample) if protocol == "constrained" else None
         acted = any(message.role == "tool" or message.tool_calls for message in sample.messages)

@@ -25,6 +25,7 @@ from harness.store.runfolder import lock, point_latest, write_atomic, write_reco
 from harness.store.runs import StoredRun, read_run
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.run import make_job, refuse_unjudged
+from harness.verbs.suited import suited
 
 __all__ = ["main"]
 
@@ -40,6 +41,8 @@ def main(configs: Sequence[QuantizeConfig]) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     config = _checked(configs)
+    with console_progress(show=config.progress != "off") as on_progress:
+        (config,) = suited([config], on_progress)
     assert isinstance(config.backend, LlamaCppConfig)
     with console_progress(show=config.progress != "off") as on_progress:
         ladder = build_ladder(config.model, config.quantize, on_progress)
@@ -82,6 +85,8 @@ def _checked(configs: Sequence[QuantizeConfig]) -> QuantizeConfig:
         raise ConfigError("do=quantize needs the outcome of each sample at one scorer; suite=inspect has others")
     if config.run.recheck is not None:
         raise ConfigError(f"run.recheck={config.run.recheck} is for do=run; leave it out of do=quantize")
+    if config.run.stop is not None:
+        raise ConfigError(f"run.stop={config.run.stop} is for do=run; leave it out of do=quantize")
     if config.run.resume not in {"auto", "never"}:
         raise ConfigError(f"run.resume={config.run.resume} is one run, and a frontier has several: auto or never")
     wanted(config.quantize)

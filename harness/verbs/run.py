@@ -16,15 +16,19 @@ from harness.errors import HarnessError
 from harness.interop.inspect_run import execute_inspect, is_inspect
 from harness.prices import priced
 from harness.protocols import Backend
+from harness.report.early import early_lines
 from harness.report.table import markdown_page, print_table
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
 from harness.runner.recheck import recheck, refuse_recheck
+from harness.runner.stopping_against import facing
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import write_atomic
+from harness.suite.examples import with_examples
 from harness.suite.spec import load_suite, places
 from harness.verbs.report import refresh_leaderboard
+from harness.verbs.suited import suited
 
 __all__ = ["main", "make_job", "refuse_unjudged"]
 
@@ -37,6 +41,7 @@ def main(configs: Sequence[RunConfig]) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with console_progress(show=configs[0].progress != "off") as on_progress:
+        configs = suited(configs, on_progress)
         outcomes = (execute_inspect if is_inspect(configs[0]) else _execute)(configs, on_progress)
     for outcome in outcomes:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
@@ -50,7 +55,7 @@ def main(configs: Sequence[RunConfig]) -> None:
 
 
 def _execute(configs: Sequence[RunConfig], on_progress: OnProgress) -> list[Outcome]:
-    jobs = [make_job(config, on_progress) for config in configs]
+    jobs = facing([make_job(config, on_progress) for config in configs])
     if configs[0].run.recheck:
         refuse_recheck(jobs)
     outcomes = execute(jobs)
@@ -73,14 +78,18 @@ def make_job(config: RunConfig, on_progress: OnProgress, backend: Backend | None
     if ready := getattr(scorer, "ready", None):
         asyncio.run(ready(suite.samples))
     weights, ceiling = backend.prepare(), suite.spec.ceiling
+    samples = with_examples(suite.samples, config, cache_dir(), on_progress) if config.model.examples else suite.samples
     return Job(
-        config, suite.spec.name, suite.hash, suite.samples, backend, weights, scorer, suite.data, ceiling=ceiling
-    )
+        config, suite.spec.name, suite.hash, samples, backend, weights, scorer, suite.data,
+        ceiling=ceiling, traffic=suite.traffic,
+    )  # fmt: skip
 
 
 def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
     print_table([outcome.summary for outcome in outcomes])
     aside = Console(stderr=True)
+    for line in early_lines([outcome.summary for outcome in outcomes]):
+        aside.print(line, highlight=False, soft_wrap=True)
     for outcome in outcomes:
         aside.print(f"run          {outcome.folder}", highlight=False, soft_wrap=True)
     why = outcomes[0].stopped or ("interrupted" if outcomes[0].interrupted else None)

@@ -12,6 +12,7 @@ from harness.errors import GateFailed
 from harness.runner.validate import Validation, validate
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.suite.spec import load_suite
+from harness.verbs.suited import suited
 
 __all__ = ["main"]
 
@@ -21,6 +22,8 @@ _EXPECTED = {"gold": "1", "near_miss": "below 1", "empty": "0", "garbage": "a ve
 
 def main(configs: Sequence[ValidateConfig]) -> None:
     """Checks and prints. Raises GateFailed if a verdict is not as it must be."""
+    with console_progress(show=configs[0].progress != "off") as on_progress:
+        configs = suited(configs, on_progress)
     for config in configs:
         _validate(config, Console())
 

@@ -34,7 +34,9 @@ def test_a_built_suite_runs_by_its_name(tmp_path: Path) -> None:
     first = summary(tmp_path)
     other = harness(tmp_path, "suite=support_v1", "model=recorded", "backend.path=silent.jsonl", "model.name=never")
     second = summary(tmp_path)
+    misspelt = harness(tmp_path, "suite=support_v2", "model=incumbent")
 
+    assert "did you mean support_v1?" in misspelt.stderr
     assert [one.returncode for one in (made, own, other)] == [0, 0, 0], made.stderr + own.stderr + other.stderr
     assert "suite=support_v1 model=incumbent" in " ".join(made.stderr.split())
     assert (first["suite"], first["accuracy"], first["n_scored"]) == ("support_v1", 1.0, 4)

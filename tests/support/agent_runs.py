@@ -20,9 +20,10 @@ from harness.config import (
     SuiteConfig,
 )
 from harness.environments.pool import Worlds
-from harness.protocols import Endpoint
+from harness.protocols import Endpoint, LateScorer
 from harness.records import AgentTarget, Attempt, Sample, Score, ToolCall, target_of
 from harness.records.manifest import BackendFacts
+from harness.records.summary import Summary
 from harness.runner.attempt import Asker, judge
 from harness.runner.identity import Job
 from harness.runner.job import execute
@@ -31,7 +32,7 @@ from harness.store.outcomes import final_outcomes
 from tests.support import openai_server as fake
 from tests.support.openai_server import Step, serve_in_thread
 
-__all__ = ["Answer", "Bench", "Played", "Player", "Solo", "calls_reply", "play"]
+__all__ = ["Answer", "Bench", "Played", "Player", "Solo", "calls_reply", "job_at", "play"]
 
 Answer = Callable[[int, dict[str, Any]], Sequence[Step]]
 
@@ -89,6 +90,7 @@ class Played:
     scores: list[Score | None]
     bodies: list[dict[str, Any]]
     complete: bool
+    summary: Summary
 
     @property
     def attempt(self) -> Attempt:
@@ -151,6 +153,34 @@ class _Attached:
         yield Endpoint(base_url=self.url, model="test-model", facts=BackendFacts(name="endpoint"))
 
 
+def job_at(
+    tmp: Path,
+    samples: Sequence[Sample],
+    url: str,
+    agent: AgentConfig | None = None,
+    data: Path | None = None,
+    model: dict[str, Any] | None = None,
+    run: dict[str, Any] | None = None,
+    scorer: LateScorer | None = None,
+) -> Job:
+    """What puts these samples to a server; model, run: changes to those parts of the configuration."""
+    agent = agent or AgentConfig()
+    known = {"name": "m", "title": "M", "licence": "none", "protocol": "native", "url": url}
+    config = RunConfig(
+        do="run",
+        paths=PathsConfig(results=str(tmp / "results"), reports=str(tmp / "reports")),
+        progress="off",
+        suite=SuiteConfig(name="toys"),
+        model=ModelConfig.model_validate(known | (model or {})),
+        backend=EndpointConfig(name="endpoint"),
+        hardware=HardwareConfig(name="h", title="h"),
+        run=RunnerConfig.model_validate({"warmup": 0, "retries": 0} | (run or {})),
+        agent=agent,
+    )
+    judge = scorer or AgentScorer(data, agent, 2)
+    return Job(config, "toys", "0" * 64, tuple(samples), _Attached(url), None, judge, data=data)
+
+
 def play(
     tmp: Path,
     samples: Sequence[Sample],
@@ -159,34 +189,13 @@ def play(
     data: Path | None = None,
     model: dict[str, Any] | None = None,
     run: dict[str, Any] | None = None,
+    scorer: LateScorer | None = None,
 ) -> Played:
     """Runs the samples and judges them; model, run: changes to those parts of the configuration."""
-    agent = agent or AgentConfig()
     with serve_in_thread(answer) as server:
-        config = RunConfig(
-            do="run",
-            paths=PathsConfig(results=str(tmp / "results"), reports=str(tmp / "reports")),
-            progress="off",
-            suite=SuiteConfig(name="toys"),
-            model=ModelConfig.model_validate(
-                {"name": "m", "title": "M", "licence": "none", "protocol": "native", "url": server.url} | (model or {})
-            ),
-            backend=EndpointConfig(name="endpoint"),
-            hardware=HardwareConfig(name="h", title="h"),
-            run=RunnerConfig.model_validate({"warmup": 0, "retries": 0} | (run or {})),
-            agent=agent,
-        )
-        job = Job(
-            config,
-            "toys",
-            "0" * 64,
-            tuple(samples),
-            _Attached(server.url),
-            None,
-            AgentScorer(data, agent, 2),
-            data=data,
-        )
+        job = job_at(tmp, samples, server.url, agent, data, model, run, scorer)
         (outcome,) = execute([job])
         found = list(final_outcomes(outcome.folder))
         bodies: list[dict[str, Any]] = list(server.bodies)
-    return Played([one for one, _ in found], [one for _, one in found], bodies, outcome.summary.complete)
+    summary = outcome.summary
+    return Played([one for one, _ in found], [one for _, one in found], bodies, summary.complete, summary)

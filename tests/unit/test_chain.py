@@ -12,6 +12,7 @@ from harness.config import ChainConfig
 from harness.errors import ConfigError, DataError
 from harness.logs.store import LogStore, store_key
 from harness.paths import conf_dir
+from harness.records.cluster import ClusterBook
 from harness.store.calls import read_calls
 from harness.suite.arrivals import ARRIVALS
 from tests.support.agent_logs import write_log
@@ -53,6 +54,23 @@ def test_logs_become_a_suite_with_a_line_for_each_step(tmp_path: Path) -> None:
     assert {one.name for one in chain.suite.iterdir()} >= {"suite.yaml", "samples.jsonl", "incumbent.jsonl", ARRIVALS}
     assert chain.clusters is not None
     assert (tmp_path / "reports" / "clusters.html").is_file()
+
+
+def test_the_data_sheet_has_the_names_of_the_clusters(tmp_path: Path) -> None:
+    chain = made(tmp_path, write_log(tmp_path / "calls.jsonl"))
+
+    assert chain.clusters is not None
+    book = ClusterBook.model_validate_json((chain.clusters / "clusters.json").read_bytes())
+    sheet = (chain.suite / "datasheet.md").read_text()
+    assert any(f"| {one.id} {one.name.replace('|', '/')} | " in sheet for one in book.clusters)
+
+
+def test_what_other_splits_hold_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    made(tmp_path, write_log(tmp_path / "calls.jsonl"), said, build={"splits": ["test"]})
+
+    assert "are in other splits (build.splits, suite.options.split)" in said[-1]
 
 
 def test_a_second_call_does_nothing_twice(tmp_path: Path) -> None:
@@ -146,6 +164,16 @@ def test_a_folder_without_logs_is_told_at_once(tmp_path: Path) -> None:
         made(tmp_path, tmp_path / "logs")
 
     assert not (tmp_path / "replay").exists()
+
+
+def test_a_log_that_cannot_be_read_is_not_said_to_be_kept_where_it_is_not(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "calls.jsonl")
+    log.write_text(log.read_text() + '{"model":\n' * 50)
+
+    with pytest.raises(DataError, match=r"cannot be read.*allow more \(logs\.max_bad_frac=…\)") as caught:
+        made(tmp_path, log)
+
+    assert "is kept" not in str(caught.value)
 
 
 def test_each_step_of_suite_replay_takes_what_its_verb_takes() -> None:

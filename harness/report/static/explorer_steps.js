@@ -44,6 +44,7 @@ function stepsBlock(row, text) {
     found.push(stepCard(step, text));
   });
   if (row.ended === "step_limit") found.push(el("li", { class: "mark" }, "Out of steps."));
+  if (row.ended === "off_record") found.push(el("li", { class: "mark" }, "The record does not go on from here."));
   const count = row.steps.length + (row.steps_cut ?? 0);
   return block(`${count} step${count === 1 ? "" : "s"}`, el("ol", { class: "steps-list" }, ...found));
 }

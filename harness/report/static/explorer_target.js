@@ -106,7 +106,17 @@ function taskTarget(sample, text) {
     sample.data == null ? null : folded("what its judge is given", pre(pretty(text(sample.data)), "Data")));
 }
 
-const TARGETS = { instructions: instructionTarget, code: codeTarget, text: textTarget, agent: agentTarget, task: taskTarget };
+const RESULTS_BY = { strict: "the equal call at the same step", fifo: "the first equal call that was not made yet" };
+
+function trajectoryTarget(sample, text) {
+  const steps = (sample.steps ?? []).map((step, place) => folded(`step ${place + 1}: ${(step.calls ?? []).map((index) => parsed(text(index))?.name ?? "call").join(", ") || "words"}${step.others ? ` (${step.others} more on record)` : ""}`,
+    ...(step.calls ?? []).map((index, number) => { const call = parsed(text(index)); const back = step.results?.[number];
+      return el("div", { class: "result" }, call ? callWith(call) : pre(text(index), "Call on record"), back == null ? null : pre(text(back), "Result on record")); }),
+    step.text == null ? null : pre(text(step.text), "Words on record"), ...messagesOf(step.then, text)));
+  return block(`Target: ${steps.length} steps on record`, el("p", { class: "note" }, `A call is given the result of ${RESULTS_BY[sample.match] ?? sample.match}. No tool runs.`), ...steps);
+}
+
+const TARGETS = { trajectory: trajectoryTarget, instructions: instructionTarget, code: codeTarget, text: textTarget, agent: agentTarget, task: taskTarget };
 
 function targetBlock(sample, text) {
   if (sample.missing) return block("Target", el("p", { class: "note" }, "The sample is not in the run folder."));

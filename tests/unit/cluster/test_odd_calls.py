@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from harness.cluster.build import Built, build
+from harness.cluster.density import reduced
 from harness.cluster.features import features_of
+from harness.cluster.figures import map_of
 from harness.cluster.folder import Kept
 from harness.cluster.vectors import embedding_named
 from harness.config import ClusterOptions
@@ -133,3 +136,11 @@ def test_without_resamples_no_task_has_a_stability() -> None:
     built = run([one for _, one in planted(["card", "flight"], 40)], stability=0)
 
     assert {one.stability for one in built.book.clusters} == {None}
+
+
+@pytest.mark.parametrize("times", [3, 40, 250])
+def test_one_call_many_times_has_a_place_on_the_map_and_no_warning(times: int) -> None:
+    rows = np.tile(np.linspace(0, 1, 90, dtype=np.float32), (times, 1))
+
+    assert map_of(rows, [0] * times, 0).tolist() == [[0.5, 0.5]] * times
+    assert reduced(rows, 0).shape == (times, 64)

@@ -217,6 +217,7 @@ def test_samples_lost_once_are_made_again(tasks: Path) -> None:
     ("words", "said"),
     [
         (["run.arrival.kind=constant", "run.arrival.rate_per_s=2"], "closed loop only"),
+        (["run.stop=verdict"], "run.stop is for suites whose requests are ours"),
         (["run.recheck=constrained"], "run.recheck"),
         (["+suite.options.range=[1]"], "range"),
     ],

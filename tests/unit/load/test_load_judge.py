@@ -124,6 +124,15 @@ def test_a_call_open_for_longer_than_the_goal_is_late() -> None:
     assert (point.in_time, point.counted, point.unfinished) == (0, 1, 0)
 
 
+def test_a_call_that_is_not_even_sent_is_late_by_its_first_token() -> None:
+    goal = LoadGoal(ttft_s=2.0, e2e_s=None, share=0.95)
+    play = Play(1.0, 0.0, 0.0, (Due(0.0, ASKED, None), Due(0.0, ASKED, None)), 0)
+
+    point = point_of(Played(play, (Outcome(0.0), Outcome(0.0, 0.0)), 2.5, "stopped"), goal)
+
+    assert (point.in_time, point.counted, point.unfinished) == (0, 1, 1)
+
+
 @pytest.mark.parametrize(("n", "share"), [(10, 0.95), (59, 0.95), (500, 0.95), (40, 0.9)])
 def test_one_miss_more_than_allowed_makes_the_goal_impossible(n: int, share: float) -> None:
     allowed = allowed_misses(n, share)

@@ -73,7 +73,7 @@ def test_a_stretch_without_any_sample_is_refused() -> None:
 
 
 def test_a_suite_without_times_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="0 of 1 calls has a time, so there is no log's load to play"):
+    with pytest.raises(ConfigError, match="the times of 0 of 1 calls are known"):
         read_traffic(tmp_path, [sample("s")])
 
 

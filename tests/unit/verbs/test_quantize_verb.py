@@ -15,6 +15,7 @@ import pytest
         (["backend=vllm_server", "model.url=http://127.0.0.1:9/v1"], "backend=vllm_server loads weights of its own"),
         (["model=[smollm2,gemma3_270m]"], "one model at a time"),
         (["run.recheck=constrained"], "run.recheck=constrained is for do=run"),
+        (["+run.stop=verdict"], "run.stop=verdict is for do=run"),
         (["quantize.margin=0"], "quantize.margin=0"),
         (["quantize.files={F16: x.gguf, Q8_0: x.gguf}"], "x.gguf is no GGUF file"),
         (["quantize.files={F16: nowhere.gguf, Q8_0: x.gguf}"], "quantize.files has nowhere.gguf for"),
