@@ -22,6 +22,7 @@ from harness.report.select_table import (
     criterion_span,
     headline,
     moves,
+    price_text,
     rough,
     share_of_calls,
     share_span,
@@ -114,6 +115,6 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent, "seconds": seconds, "memory": memory, "counted": counted, "usd": usd, "rate": rate,
         "rough": rough, "verdict": verdict_text, "figure": criterion_figure, "between": criterion_span,
-        "span": share_span, "claim": claim_text,
+        "span": share_span, "claim": claim_text, "price": price_text,
     }  # fmt: skip
     return environment

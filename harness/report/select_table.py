@@ -7,6 +7,7 @@ from rich.table import Table
 
 from harness.records.decision import Assessment, Criterion, CriterionName, Decision, Plan, Selection, Share
 from harness.report.formats import counted, seconds, usd
+from harness.report.text import visible
 
 __all__ = [
     "CRITERIA",
@@ -17,6 +18,7 @@ __all__ = [
     "headline",
     "markdown_page",
     "moves",
+    "price_text",
     "print_selection",
     "rough",
     "share_of_calls",
@@ -51,10 +53,11 @@ def rough(count: int) -> int:
 def chosen_of(decision: Decision) -> Assessment | None:
     """The assessment that a decision speaks of: of the chosen variant, or of the one nearest to a verdict."""
     found = [one for one in decision.evidence if one.variant == decision.variant]
+    open_ = [one for one in found if one.status == "need_more"]
     if decision.verdict in {"replace", "hybrid"}:
         mode = "direct" if decision.verdict == "replace" else "hybrid"
         return next((one for one in found if one.mode == mode), None)
-    wanted = [one for one in found if one.more == decision.more] or found
+    wanted = [one for one in open_ if one.more == decision.more] or found
     return wanted[0] if wanted else None
 
 
@@ -191,16 +194,24 @@ def _plan_rows(selection: Selection) -> tuple[list[str], list[list[str]]]:
     heads = ["plan", "deployments", "calls moved", "USD per 1,000 calls", "gives away"]
     rows = []
     for plan in selection.plans:
-        lost = []
-        if plan.price_calls is not None:
-            lost.append(f"{100 * plan.price_calls:.1f} % of the calls")
-        if plan.price_usd_per_1k is not None:
-            lost.append(f"{usd(plan.price_usd_per_1k)} per 1,000")
         name = plan.name if plan.exact else f"{plan.name} (greedy)"
         cost = _NONE if plan.cost_usd_per_1k is None else usd(plan.cost_usd_per_1k)
         deployments = "; ".join(plan.deployments)
-        rows.append([name, deployments, f"{100 * plan.calls_moved:.1f} %", cost, ", ".join(lost) or _NONE])
+        rows.append([name, deployments, f"{100 * plan.calls_moved:.1f} %", cost, price_text(plan) or _NONE])
     return heads, rows
+
+
+def price_text(plan: Plan) -> str:
+    """What a plan gives away beside the best for each cluster, and what it has over it; empty for that one itself.
+
+    It may cost less: the best one takes a dearer variant alone before a cheaper one that hands calls on.
+    """
+    said = []
+    if (calls := plan.price_calls) is not None:
+        said.append(f"{100 * abs(calls):.1f} % of the calls{' more move' if calls < 0 else ''}")
+    if (dearer := plan.price_usd_per_1k) is not None:
+        said.append(f"{usd(abs(dearer))} {'less ' if dearer < 0 else ''}per 1,000")
+    return ", ".join(said)
 
 
 def _share_rows(selection: Selection) -> tuple[list[str], list[list[str]]]:
@@ -292,7 +303,7 @@ def print_selection(selection: Selection) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
-    console.print(_title(selection), highlight=False, markup=False)
+    console.print(_line(_title(selection)), highlight=False, markup=False)
     for name, rows in _TABLES:
         heads, found = rows(selection)
         if not found:
@@ -304,27 +315,32 @@ def print_selection(selection: Selection) -> None:
             table.add_row(*(_plain(cell) for cell in row))
         console.print(table)
     for line in _rankings(selection):
-        console.print(line, highlight=False, markup=False)
-    console.print(headline(selection), style="bold", highlight=False, markup=False)
+        console.print(_line(line), highlight=False, markup=False)
+    console.print(_line(headline(selection)), style="bold", highlight=False, markup=False)
     for note in selection.notes:
-        console.print(f"- {note}", highlight=False, markup=False)
+        console.print(_line(f"- {note}"), highlight=False, markup=False)
 
 
 def _plain(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(_line(text))
+
+
+def _line(text: str) -> str:
+    """One line, with what cannot be seen in it spelled out."""
+    return " ".join(visible(text).split())
 
 
 def markdown_page(selection: Selection) -> str:
     """The selection as a page of Markdown, with the reason for every variant that was not taken."""
-    lines = [f"# {_title(selection)}", "", headline(selection), ""]
+    lines = [f"# {_cell(_title(selection))}", "", _cell(headline(selection)), ""]
     for name, rows in _TABLES:
         heads, found = rows(selection)
         if found:
             lines += [f"## {name}", "", *_markdown_table(heads, found), ""]
     if selection.ranking:
-        lines += ["## Is the order decided?", "", *(f"- {one}" for one in _rankings(selection)), ""]
+        lines += ["## Is the order decided?", "", *(f"- {_cell(one)}" for one in _rankings(selection)), ""]
     labels = {one.id: one.label for one in selection.variants}
     lines += ["## Why, and why not", ""]
     for one in selection.decisions:
@@ -355,4 +371,4 @@ def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+    return _line(text.replace("|", "\\|").replace("<", "&lt;"))

@@ -192,7 +192,7 @@ def _notes(
         )
     needed = ceil(log(level) / log(1 - stats.accuracy))
     most = max(decisions, key=lambda one: one.sessions)
-    if most.sessions < needed:
+    if most.sessions < needed and all(one.verdict == "need-n-more" for one in decisions):
         of = "" if most.sessions == most.n else f" in {most.sessions} sessions"
         notes.append(
             f"No cluster has enough samples for a verdict: without a single loss it takes {needed} at a margin of "

@@ -47,11 +47,18 @@ class _Outcome:
     taken: Mapping[str, _Option]
     moved: float
     usd: float | None
+    priced: bool
+    """Whether the cost of every choice is known, so that it may be chosen by."""
 
     @property
     def rank(self) -> tuple[float, float, int, tuple[str, ...]]:
         """Cheapest first where costs are known, then most calls moved, then fewest deployments."""
-        return (0.0 if self.usd is None else self.usd, -self.moved, len(self.deployments), self.deployments)
+        return (
+            self.usd if self.priced and self.usd is not None else 0.0,
+            -self.moved,
+            len(self.deployments),
+            self.deployments,
+        )
 
 
 def make_plans(decisions: Sequence[Decision], lanes: Mapping[str, Lane], most: int) -> tuple[Plan, ...]:
@@ -105,17 +112,18 @@ def _outcome(chosen: Iterable[str], clusters: Sequence[_Cluster], *, priced: boo
     held = frozenset(chosen)
     taken: dict[str, _Option] = {}
     moved = total = 0.0
+    known = True
     for one in clusters:
         option = next((option for option in one.options if option.deployment in held), None)
         if option is not None:
             taken[one.name] = option
             moved += one.calls * option.kept
-            total += one.calls * (option.usd or 0.0)
-        else:
-            total += one.calls * (one.usd or 0.0)
+        each = one.usd if option is None else option.usd
+        known = known and each is not None
+        total += one.calls * (each or 0.0)
     calls = sum(one.calls for one in clusters)
     used = tuple(sorted({option.deployment for option in taken.values()}))
-    return _Outcome(used, taken, moved / calls, total / calls if priced else None)
+    return _Outcome(used, taken, moved / calls, total / calls if known else None, priced)
 
 
 def _best_of(

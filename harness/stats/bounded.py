@@ -6,7 +6,7 @@ values of 0 and 1 that is Clopper and Pearson's bound to the digit, for spread-o
 sample whatever gives an interval of width zero. Sessions are taken whole: their totals are the values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import asinh, exp, log, pi, sqrt
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ _STEP = 0.08
 _MORE = 2.0
 _SEARCHES = 60
 _TINY = 1e-12
+_EDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +50,31 @@ class Units:
         """Sum of all values over their number."""
         return float(self.totals.sum() / self.sizes.sum())
 
-    @property
-    def unseen(self) -> float:
-        """Size of the session to fear: Σ m² / Σ m, of the one a random value lies in; at least half the longest."""
-        return max(float((self.sizes**2).sum() / self.sizes.sum()), float(self.sizes.max()) / 2)
+    def unseen(self, share: float) -> float:
+        """Size of the session to fear, that was not seen: the longest, or less where the longest hold few values.
+
+        With it Gaffke's p of sessions without a loss is the greatest chance, Π (1 − qₖ), that none of them is lost
+        whole where this share of the values is lost on the mean, whichever sessions are the likelier to be lost: the
+        longest ones alone, 1 − qₖ = min(1, c / size). Where all are of one size it is that size.
+        share: of the values, 0..1; of 0 or less the longest.
+        >>> units = Units(np.zeros(4), np.array([1.0, 2.0, 2.0, 5.0]), 10)
+        >>> units.unseen(0.0), round(units.unseen(0.1), 1), round(units.unseen(0.5), 1)
+        (5.0, 4.8, 3.3)
+        """
+        longest, least = float(self.sizes.max()), float(self.sizes.min())
+        if share <= 0 or least == longest:
+            return longest
+        lost = min(share, 1 - _EDGE)
+        sizes = np.sort(self.sizes)[::-1]
+        cuts = (np.cumsum(sizes) - lost * sizes.sum()) / np.arange(1, len(sizes) + 1)
+        last = int(np.argmax(cuts >= np.append(sizes[1:], 0.0)))  # sessions up to it are longer than the cut c
+        chance = float(np.log(sizes[: last + 1] / cuts[last]).sum())
+        odds = lost / (1 - lost)
+
+        def excess(size: float) -> float:
+            return float(np.log1p(odds * sizes / size).sum()) - chance
+
+        return _where_zero(excess, least, longest)
 
     @property
     def effective(self) -> float:
@@ -97,7 +119,7 @@ def units_p(units: Units, at: float, *, low: float = 0.0, high: float = 1.0, gre
     The chance that Σ E (total − at·size) + E₀ (bound − at)·m falls below 0, or for the other side above it: E of each
     session and E₀ independent exponentials, bound the worst possible value, m the size of one more session, that has
     not been seen (`Units.unseen`). The values of one session may hang together in any way, and longer sessions may fail
-    more often, in proportion to their size. That errors stay within α is proven for independent values of 0 and 1, a
+    more often, or alone. That errors stay within α is proven for independent values of 0 and 1, a
     conjecture without known counter-example for other independent values, and computed for sessions on the designs of
     `benchmarks/verdicts.py`.
     Sources: Gaffke 2005, Mathematical Methods of Statistics 14; Learned-Miller and Thomas 2019, arXiv:1905.06208.
@@ -110,7 +132,8 @@ def units_p(units: Units, at: float, *, low: float = 0.0, high: float = 1.0, gre
     if worst >= 0:
         return 1.0
     away = (units.totals - at * units.sizes) * (1 if greater else -1)
-    return _below_zero(away, worst * units.unseen)
+    beyond, reach = (units.mean - at, units.mean - low) if greater else (at - units.mean, high - units.mean)
+    return _below_zero(away, worst * units.unseen(beyond / reach if beyond > 0 else 0.0))
 
 
 def units_interval(units: Units, *, low: float = 0.0, high: float = 1.0, level: float = 0.95) -> Interval:
@@ -151,6 +174,15 @@ def limit(units: Units, alpha: float, *, low: float = 0.0, high: float = 1.0, gr
     if excess(mean) <= 0:  # alpha beyond the p of the mean itself, which is about a half
         return mean
     return float(brentq(excess, first, mean, xtol=1e-8 * span))
+
+
+def _where_zero(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function is 0; the end where it is not between."""
+    from scipy.optimize import brentq
+
+    if excess(high) >= 0:
+        return high
+    return low if excess(low) <= 0 else float(brentq(excess, low, high, xtol=1e-9 * high))
 
 
 def _check(units: Units, low: float, high: float) -> None:

@@ -75,7 +75,7 @@ def more_units(units: Units, margin: float, alpha: float, power: float = _POWER)
     away = seen + margin
     if abs(away) < 1e-9:
         return None
-    apart, unseen = units.totals - seen * units.sizes, units.unseen
+    apart, unseen = units.totals - seen * units.sizes, units.unseen(margin)
     scale = samples / float(units.sizes.sum())  # 1 unless values are weighted
     each = scale * (float(np.square(apart).sum()) + unseen**2) / (float(units.sizes.sum()) + 2 * unseen)
     needed = (float(norm.isf(alpha)) + float(norm.isf(1 - power))) ** 2 * each / away**2

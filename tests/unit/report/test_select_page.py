@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError
-from harness.records.decision import Selection
+from harness.records.decision import Plan, Selection
 from harness.report.select import build_page, write_page
 from harness.report.select_figures import bars_of, fronts_of
-from harness.report.select_table import headline, markdown_page, print_selection
+from harness.report.select_table import headline, markdown_page, price_text, print_selection
 from tests.support.lanes import lane, questions, selected
 
 
@@ -118,3 +118,35 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"paths\.reports"):
         write_page(mixed(), tmp_path / "reports" / "select.html")
+
+
+@pytest.mark.parametrize(
+    ("calls", "dearer", "said"),
+    [
+        (None, None, ""),
+        (0.25, 60.0, "25.0 % of the calls, $60.0 per 1,000"),
+        (0.25, -60.0, "25.0 % of the calls, $60.0 less per 1,000"),
+        (-0.1, None, "10.0 % of the calls more move"),
+    ],
+)
+def test_what_a_plan_gives_away_has_no_minus(calls: float | None, dearer: float | None, said: str) -> None:
+    plan = Plan(
+        name="best 2", deployments=(), assignment={}, exact=True, calls_moved=0.5, cost_usd_per_1k=None,
+        price_calls=calls, price_usd_per_1k=dearer,
+    )  # fmt: skip
+
+    assert price_text(plan) == said
+
+
+def test_tables_spell_out_what_cannot_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = questions(60, "a\u202eb\nc\x1b[31m")
+    found = selected(
+        lane("llm\u202e", asked), [lane("slm\u2066", asked, cost=0.1, label="slm\u2066\n## x")], asked
+    )  # fmt: skip
+
+    print_selection(found)
+
+    for text in (capsys.readouterr().out, markdown_page(found)):
+        assert not set(text) & set("\u202e\u2066\x1b")
+        assert "⟦U+202E⟧" in text
+        assert not re.search("^## x", text, re.MULTILINE)

@@ -300,3 +300,30 @@ def test_weights_that_are_all_the_same_change_no_verdict() -> None:
     ]
 
     assert found[0] == found[1]
+
+
+def test_too_few_samples_are_not_lamented_where_they_were_enough() -> None:
+    """100 with 20 gained show it, though it takes 112 without a gain."""
+    asked = [*questions(100, "a"), *questions(100, "b"), *questions(100, "c")]
+    base, *lanes = (
+        with_answers(one, lambda _, answer: replace(answer, formed=None))
+        for one in [
+            lane("llm", asked, [*range(20), *range(100, 120), *range(200, 220)]),
+            *(lane(f"m{k}", asked, cost=0.1 * (1 + k)) for k in range(5)),
+        ]
+    )
+
+    found = selected(base, lanes, asked, stats={"hybrid": ()})
+
+    assert decision(found).verdict == "replace"
+    assert not [note for note in found.notes if note.startswith("No cluster has enough samples")]
+
+
+def test_a_plan_is_priced_by_what_it_takes() -> None:
+    """A variant that passes without a price leaves the price of those that are taken known."""
+    asked = questions(200)
+
+    found = selected(lane("llm", asked), [lane("a", asked, cost=0.1), lane("b", asked, cost=None)], asked)
+
+    assert found.plans[0].assignment == {"a": "a"}
+    assert found.plans[0].cost_usd_per_1k == pytest.approx(100)

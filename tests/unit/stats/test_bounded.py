@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import binom, multinomial
 
 from harness.errors import DataError
@@ -33,7 +34,8 @@ def test_p_is_the_share_of_randomly_weighted_means_below() -> None:
     units = units_of(values.tolist(), sessions)
     weights = rng.standard_exponential((100_000, len(units.sizes) + 1))
 
-    away = np.append(units.totals - 0.4 * units.sizes, -0.4 * units.unseen)
+    fear = units.unseen((units.mean - 0.4) / units.mean)
+    away = np.append(units.totals - 0.4 * units.sizes, -0.4 * fear)
 
     assert units_p(units, 0.4) == pytest.approx(float((weights @ away <= 0).mean()), abs=0.005)
 
@@ -146,3 +148,33 @@ def test_no_distribution_on_three_values_is_missed_more_often_than_alpha(middle:
 
     assert max(missed) <= alpha
     assert max(missed) > 0.03
+
+
+@pytest.mark.parametrize("sizes", [[1] * 380 + [20] * 20, [1, 2, 3, 4, 5] * 30, [7] * 59, [1] * 100 + [60]])
+def test_without_a_loss_p_is_the_greatest_chance_of_it_whichever_sessions_are_lost(sizes: list[int]) -> None:
+    """Whole sessions are lost, 5 % of the values on the mean: at the cut c the least likely not to show."""
+    counted = np.array(sizes, dtype=np.float64)
+    cut = float(brentq(lambda c: np.maximum(counted - c, 0).sum() - 0.05 * counted.sum(), 0, counted.max()))
+
+    found = units_p(Units(counted, counted, int(counted.sum())), 0.95)
+
+    assert found == pytest.approx(float(np.minimum(1, cut / counted).prod()), rel=1e-3)
+
+
+@pytest.mark.parametrize(("short", "long", "n"), [(0.8, 5, 150), (0.95, 20, 400), (0.9, 10, 200)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_long_sessions_that_are_lost_more_often_do_not_pass_by_accident(
+    short: float, long: int, n: int, alone: bool
+) -> None:
+    """At a loss of exactly the margin, in long sessions alone or in proportion to size."""
+    rng, runs, margin = np.random.default_rng(11), 250, 0.05
+    mean = short + (1 - short) * long
+    scale = margin * mean / ((1 - short) * long if alone else short + (1 - short) * long**2)
+    passed = 0
+    for _ in range(runs):
+        sizes = np.where(rng.random(n) < short, 1.0, float(long))
+        chance = np.where(sizes > 1, scale if alone else scale * long, 0.0 if alone else scale)
+        totals = -sizes * (rng.random(n) < chance)
+        passed += units_p(Units(totals, sizes, int(sizes.sum())), -margin, low=-1.0, high=1.0) <= 0.05
+
+    assert passed / runs <= 0.05 + 2.5 * (0.05 * 0.95 / runs) ** 0.5
