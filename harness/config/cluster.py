@@ -38,7 +38,12 @@ class ClusterOptions(Record):
     min_size: int | None = Field(default=None, ge=2)
     """Fewest calls of a cluster; None: 5 to 50 by the node's calls."""
     embedding: str = "minilm"
-    """`minilm`, `tfidf`, `model2vec:NAME`, `sentence-transformers:NAME`, or an entry point of harness.embeddings."""
+    """`minilm`, `tfidf`, `model2vec:NAME`, `sentence-transformers:NAME`, `openai:NAME`, or an entry point of
+    harness.embeddings."""
+    embedding_url: str | None = None
+    """Address of an OpenAI-compatible server, up to /v1, for `openai:NAME`; None: OPENAI_BASE_URL, else OpenAI's."""
+    embedding_key_env: str | None = None
+    """Environment variable with its key; None: OPENAI_API_KEY."""
     sample: int = Field(default=8_000, ge=100)
     """Calls of a node that the algorithm sees; the others go to the nearest cluster."""
     stability: int = Field(default=5, ge=0, le=100)

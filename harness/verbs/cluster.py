@@ -44,7 +44,7 @@ def main(configs: Sequence[ClusterConfig]) -> None:
     folder = Path(options.out) / str(options.name)
     with console_progress(show=config.progress != "off") as tell:
         seat = naming_seat(options.names, tell)
-        embedding = embedding_named(options.embedding, tell)
+        embedding = embedding_named(options.embedding, tell, options.embedding_url, options.embedding_key_env)
         features = features_of(read_calls(calls))
         kept = Kept() if options.fresh else read_kept(folder)
         if not features.calls:

@@ -12,7 +12,7 @@ from tests.support.specimens.embedding import SPECIMENS
 async def test_a_package_that_is_not_there_shows_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
 
-    with pytest.raises(ConfigError, match="embeddings need onnxruntime: pip install 'slm-harness"):
+    with pytest.raises(ConfigError, match="embeddings need onnxruntime: make suites in a clone, else pip"):
         await EmbeddingScorer().ready([one.sample for one in SPECIMENS])
 
 
