@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import exp, log
 
 from harness.config import GateClusters, GateRate, GateSize, GateTime
-from harness.gate.means import Signs, signs_of
 from harness.gate.side import Side
 from harness.gate.words import RULES, pair_words, share_words, size_words, time_words
 from harness.records.gate import CheckKind, CheckStatus, GateCheck, Outcome, Tier
@@ -13,6 +12,7 @@ from harness.records.interval import Interval
 from harness.records.paired import Span
 from harness.stats.bounded import Units, units_interval, units_of, units_p
 from harness.stats.latency import latency_ratio
+from harness.stats.means import Signs, signs_of
 from harness.stats.paired_units import more_units
 from harness.stats.paired_verdict import compare
 from harness.stats.spending import cost_ratio

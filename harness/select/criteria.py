@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log, sqrt
 
-import numpy as np
-
 from harness.config import StatsConfig
 from harness.records.decision import Criterion, CriterionName, Status
 from harness.records.paired import PairedComparison, Span
 from harness.records.summary import Interval
 from harness.select.lane import Answer, Lane, Question
 from harness.stats.bounded import units_interval, units_of, units_p
+from harness.stats.means import Signs, signs_of
 from harness.stats.paired import Pairs
 from harness.stats.paired_units import more_units
 from harness.stats.paired_verdict import NoExactVerdict, compare, more_pairs
@@ -210,9 +209,9 @@ def _cost(asked: Sequence[Question], lane: Lane, base: Lane, bar: Bar) -> Criter
     before = [first[one.id] * one.weight for one in shared]
     after = [second[one.id] * one.weight for one in shared]
     labels = [one.session for one in shared]
-    over = _excess(before, after, limit, labels)
+    over = _excess(before, after, limit, labels, bar.stats.alpha)
     ratio = sum(after) / sum(before) if sum(before) > 0 else None
-    status = _status(over.p, over.p_failing, bar.stats.alpha)
+    status = _status(over.p_below, over.p_above, bar.stats.alpha)
     each = sum(after) / sum(one.weight for one in shared)
     if ratio is None:
         why = f"a call costs {f'USD {each:.3g}' if each else 'nothing'}, the baseline's nothing, by {len(shared)} calls"
@@ -225,8 +224,8 @@ def _cost(asked: Sequence[Question], lane: Lane, base: Lane, bar: Bar) -> Criter
         n=len(shared),
         estimate=ratio,
         interval=None if ratio is None else _ratio_interval(cost_ratio(before, after, sessions=labels)),
-        p=over.p,
-        p_failing=over.p_failing,
+        p=over.p_below,
+        p_failing=over.p_above,
         why=why,
     )
 
@@ -238,33 +237,10 @@ def _ratio_interval(span: Span | None) -> Interval | None:
     return Interval(low=span.low, high=span.high, level=span.level, method=span.method)
 
 
-@dataclass(frozen=True, slots=True)
-class _Excess:
-    p: float
-    p_failing: float
-
-
-def _excess(before: Sequence[float], after: Sequence[float], limit: float, sessions: Sequence[str | None]) -> _Excess:
-    """P of "the mean of after − limit × before is above 0", and of "0 or less".
-
-    Student's t on the sums of sessions, as for a ratio of means (Fieller 1954, JRSS B 16). Where the sums do not differ
-    at all, or there is one, the sign test's 1 / 2ⁿ: sums without spread are no proof of none. What is equal but for
-    rounding is equal, and 0 is within the limit.
-    """
-    from scipy.stats import t
-
+def _excess(
+    before: Sequence[float], after: Sequence[float], limit: float, sessions: Sequence[str | None], alpha: float
+) -> Signs:
+    """Of after − limit × before. What is equal but for rounding is equal, and within the limit."""
     over = [new - limit * old for old, new in zip(before, after, strict=True)]
     scale = max(max(new, limit * old) for old, new in zip(before, after, strict=True))
-    units = units_of([one if abs(one) > _ROUNDING * scale else 0.0 for one in over], sessions)
-    totals = units.totals
-    n = len(totals)
-    if not totals.any():
-        return _Excess(0.5**n, 1.0)
-    spread = float(np.square(totals - units.mean * units.sizes).sum()) * n / max(1, n - 1)
-    if n < 2 or spread <= 1e-24 * float(np.square(totals).sum() + 1e-300):
-        tail = 0.5**n
-        return _Excess(tail, 1 - tail) if units.mean < 0 else _Excess(1 - tail, tail)
-    away = float(totals.sum()) / sqrt(spread)
-    below = float(t.cdf(away, n - 1))
-    floor = 0.5**n  # few sessions of nearly the same cost: no surer than their signs
-    return _Excess(max(below, floor), max(1 - below, floor))
+    return signs_of([one if abs(one) > _ROUNDING * scale else 0.0 for one in over], sessions, alpha)

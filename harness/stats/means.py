@@ -29,7 +29,8 @@ class Signs:
 def signs_of(values: Sequence[float], sessions: Sequence[str | None], alpha: float) -> Signs:
     """Student's t on the sums of sessions, as for a ratio of means.
 
-    No surer than the sign test's 1 / 2ⁿ of n sessions: sums without spread are no proof of none.
+    No surer than the sign test's 1 / 2ⁿ of n sessions: sums without spread are no proof of none. Where all are 0, as
+    what costs nothing beside what costs nothing, the mean is not above 0, and p_below is that 1 / 2ⁿ.
     Sources: Fieller 1954, JRSS B 16; Cochran, Sampling Techniques, 3rd ed. 1977, section 2.11.
     >>> found = signs_of([-1.0, -1.1, -0.9, -1.0, -1.2], [None] * 5, 0.05)
     >>> found.p_below, round(found.p_above, 3)
@@ -39,12 +40,12 @@ def signs_of(values: Sequence[float], sessions: Sequence[str | None], alpha: flo
 
     units = units_of(values, sessions)
     totals, n = units.totals, len(units.totals)
+    if not totals.any():
+        return Signs(0.5**n, 1.0, max(1, ceil(-np.log2(alpha)) - n) if 0.5**n > alpha else None)
     spread = float(np.square(totals - units.mean * units.sizes).sum()) * n / max(1, n - 1)
     floor = 0.5**n
     if n < 2 or spread <= 1e-24 * float(np.square(totals).sum() + 1e-300):
         below, above = (floor, 1 - floor) if units.mean < 0 else (1 - floor, floor)
-        if abs(units.mean) < 1e-12:
-            below = above = 1.0
         return Signs(below, above, max(1, ceil(-np.log2(alpha)) - n) if min(below, above) > alpha else None)
     away = float(totals.sum()) / sqrt(spread)
     below = float(t.cdf(away, n - 1))
