@@ -314,7 +314,8 @@ def main() -> None:
     if "intervals" in parts:
         print("\n## Intervals at 95 %\n\n| interval | truth | holds | mean width |\n|---|---|---|---|")
         for name, truth, covered, width in coverages(max(400, args.runs // 5), args.seed):
-            print(f"| {name} | {truth} | {100 * covered:.1f} | {width:.3g} |", flush=True)
+            figures = "|" if np.isnan(covered) else f"{100 * covered:.1f} | {width:.3g}"
+            print(f"| {name} | {truth} | {figures} |", flush=True)
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 
