@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.errors import DataError
 from harness.records.audit import Audit, AuditCell, AuditCluster, AuditNext
 from harness.records.decision import Decision
 from harness.report.audit_table import (
@@ -27,10 +26,9 @@ from harness.report.audit_table import (
     surety,
 )
 from harness.report.formats import counted, percent, points, rate, seconds, usd
-from harness.report.leaderboard import shown, static_text
+from harness.report.page import environment, static_text, write_html
 from harness.report.select_figures import bars_of
 from harness.report.select_table import claim_text, rough, verdict_text
-from harness.store.runfolder import write_atomic
 
 __all__ = ["build_page", "write_page"]
 
@@ -85,13 +83,7 @@ class _Change:
 
 def write_page(audit: Audit, path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); choose another folder: paths.reports=…"
-        ) from error
-    write_atomic(path, build_page(audit))
+    write_html(path, build_page(audit))
 
 
 def build_page(audit: Audit) -> str:
@@ -191,16 +183,9 @@ def _changes(audit: Audit) -> list[_Change]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "percent": percent, "seconds": seconds, "counted": counted, "usd": usd, "rate": rate, "rough": rough,
         "points": points, "verdict": verdict_text, "claim": claim_text,
     }  # fmt: skip
-    return environment
+    return made

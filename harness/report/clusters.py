@@ -9,14 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.errors import DataError
 from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint
 from harness.report.formats import counted, percent, seconds, usd
-from harness.report.leaderboard import shown, static_text
-from harness.store.runfolder import write_atomic
+from harness.report.page import environment, static_text, write_html
 
 __all__ = ["build_page", "write_page"]
 
@@ -58,13 +56,7 @@ class _Row:
 
 def write_page(book: ClusterBook, points: Sequence[MapPoint], path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); choose another folder: paths.reports=…"
-        ) from error
-    write_atomic(path, build_page(book, points))
+    write_html(path, build_page(book, points))
 
 
 def build_page(book: ClusterBook, points: Sequence[MapPoint]) -> str:
@@ -156,13 +148,6 @@ def _bars(one: Cluster) -> tuple[tuple[float, float, str], ...]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "seconds": seconds, "usd": usd, "counted": counted}
-    return environment
+    made = environment()
+    made.filters |= {"percent": percent, "seconds": seconds, "usd": usd, "counted": counted}
+    return made

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.errors import DataError
@@ -22,11 +21,11 @@ from harness.report.embed import Embedded, embed
 from harness.report.formats import counted, percent, usd
 from harness.report.group import groups_of
 from harness.report.headline import Headline, overview
+from harness.report.page import environment, static_text
 from harness.report.section import Section, section
-from harness.report.text import visible
 from harness.report.view import RunView
 
-__all__ = ["build_leaderboard", "shown", "static_text", "write_leaderboard"]
+__all__ = ["build_leaderboard", "write_leaderboard"]
 
 _CSS: Final = ("base.css", "table.css", "figures.css", "explorer.css", "print.css")
 _JS: Final = (
@@ -120,44 +119,29 @@ def _strap(sections: Sequence[Section]) -> str:
     return f"{first} · {counted(models, 'model')} · {counted(len(runs), 'run')} · {newest}"
 
 
-def static_text(names: Sequence[str]) -> str:
-    """The named files of `static/`, one after the other."""
-    folder = files("harness.report") / "static"
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
-
-
-def shown(value: object) -> object:
-    """Text from outside with its invisible characters spelled out; our own markup as it is."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "counted": counted, "capital": _capital, "usd": usd}
-    return environment
+    made = environment()
+    made.filters |= {"percent": percent, "counted": counted, "capital": _capital, "usd": usd}
+    return made
 
 
 def _render(page: _Page) -> str:
     """The page through its template; the script runs by its hash alone, so nothing injected could."""
-    environment = _environment()
     script = f'(() => {{\n"use strict";\n{static_text(_JS)}\n}})();'
-    return environment.get_template("leaderboard.html.j2").render(
-        page=page,
-        misses=MISSES,
-        css=Markup(static_text(_CSS)),
-        script=Markup(script),
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        data=Markup(page.data.json),
+    return (
+        _environment()
+        .get_template("leaderboard.html.j2")
+        .render(
+            page=page,
+            misses=MISSES,
+            css=Markup(static_text(_CSS)),
+            script=Markup(script),
+            script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+            data=Markup(page.data.json),
+        )
     )

@@ -8,14 +8,12 @@ from math import ceil, floor, log10
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.errors import DataError
 from harness.records.load import LoadBook, LoadPoint, LoadTraffic
 from harness.report.formats import memory, percent, seconds, share_text
-from harness.report.leaderboard import shown, static_text
-from harness.store.runfolder import write_atomic
+from harness.report.page import environment, static_text, write_html
 
 __all__ = ["build_page", "today", "write_page"]
 
@@ -52,12 +50,7 @@ class _Plot:
 
 def write_page(book: LoadBook, path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = f"{path} cannot be written ({error.strerror}); choose another folder: paths.reports=…"
-        raise DataError(why) from error
-    write_atomic(path, build_page(book))
+    write_html(path, build_page(book))
 
 
 def build_page(book: LoadBook) -> str:
@@ -178,14 +171,7 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "seconds": seconds, "memory": memory}
-    environment.globals |= {"share_text": share_text}
-    return environment
+    made = environment()
+    made.filters |= {"percent": percent, "seconds": seconds, "memory": memory}
+    made.globals |= {"share_text": share_text}
+    return made

@@ -6,18 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.assets.progress import human_bytes
-from harness.errors import DataError
 from harness.records.frontier import Frontier, FrontierPoint
 from harness.report.formats import counted, memory, percent, seconds, share_text
-from harness.report.leaderboard import shown, static_text
+from harness.report.page import environment, static_text, write_html
 from harness.report.quantize_table import bits, headline, points, spread, verdict_text
 from harness.report.scatter import Scatter, scatter
 from harness.report.view import RunView
-from harness.store.runfolder import write_atomic
 
 __all__ = ["build_page", "write_page"]
 
@@ -64,13 +62,7 @@ class _Figure:
 
 def write_page(frontier: Frontier, views: Mapping[str, RunView], path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); choose another folder: paths.reports=…"
-        ) from error
-    write_atomic(path, build_page(frontier, views))
+    write_html(path, build_page(frontier, views))
 
 
 def build_page(frontier: Frontier, views: Mapping[str, RunView]) -> str:
@@ -162,16 +154,9 @@ def _line(point: FrontierPoint, y: float, x: Callable[[float], float]) -> _Line:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "percent": percent, "points": points, "seconds": seconds, "memory": memory, "size": human_bytes,
         "counted": counted, "bits": bits, "spread": spread, "verdict": verdict_text, "shares": share_text,
     }  # fmt: skip
-    return environment
+    return made

@@ -6,13 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.errors import DataError
 from harness.records.decision import Assessment, Decision, Selection
 from harness.report.formats import counted, memory, percent, rate, seconds, usd
-from harness.report.leaderboard import shown, static_text
+from harness.report.page import environment, static_text, write_html
 from harness.report.select_figures import Bar, Front, bars_of, fronts_of
 from harness.report.select_table import (
     CRITERIA,
@@ -28,7 +27,6 @@ from harness.report.select_table import (
     share_span,
     verdict_text,
 )
-from harness.store.runfolder import write_atomic
 
 __all__ = ["build_page", "write_page"]
 
@@ -62,13 +60,7 @@ class _Page:
 
 def write_page(selection: Selection, path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); choose another folder: paths.reports=…"
-        ) from error
-    write_atomic(path, build_page(selection))
+    write_html(path, build_page(selection))
 
 
 def build_page(selection: Selection) -> str:
@@ -104,17 +96,10 @@ def _line(selection: Selection, one: Decision, labels: dict[str, str]) -> _Line:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "percent": percent, "seconds": seconds, "memory": memory, "counted": counted, "usd": usd, "rate": rate,
         "rough": rough, "verdict": verdict_text, "figure": criterion_figure, "between": criterion_span,
         "span": share_span, "claim": claim_text, "price": price_text,
     }  # fmt: skip
-    return environment
+    return made
