@@ -100,7 +100,7 @@ def run(one: Contestant, plan: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """
     file = scratch / f"{one.module}.plan.json"
     file.write_text(json.dumps(plan | {"small": one.small, "large": one.small + one.calls, "scratch": str(scratch)}))
-    command = [one.python, "-m", "benchmarks.contestants", one.module, file]
+    command = [str(one.python), "-m", "benchmarks.contestants", one.module, str(file)]
     load, before = os.getloadavg()[0], _answered(plan["url"])
     try:
         done = subprocess.run(

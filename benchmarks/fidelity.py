@@ -204,7 +204,7 @@ def drive_run(port: int, setting: Setting, folder: Path) -> tuple[list[Seen], fl
         Sample(id=f"s{n}", category="all", messages=(Message(role="user", content="hi"),), target=SILENT, scorer="bfcl")
         for n in range(setting.streams)
     )
-    plan = Plan(f"http://127.0.0.1:{port}/v1", setting.streams, setting.chunks, folder, 0, 0, folder)
+    plan = Plan(f"http://127.0.0.1:{port}/v1", setting.streams, setting.chunks, 0, 0, folder, folder)
     started = time.process_time()
     with contextlib.redirect_stderr(io.StringIO()):
         (outcome,) = execute([job(plan, asked, trials)])

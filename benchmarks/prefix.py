@@ -14,7 +14,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from harness.assets import cache_dir, console_progress
+from harness.assets import console_progress
 from harness.backends import backend_for
 from harness.config import (
     GenerationConfig,
@@ -130,7 +130,6 @@ def main() -> None:
     arguments = parser.parse_args()
     asked = samples(arguments.agents, arguments.questions)
     folder = Path(tempfile.mkdtemp())
-    assert cache_dir()
     try:
         rows = {lane: measure(asked, lane, arguments.slots, folder) for lane in arguments.lanes}
     finally:

@@ -1,6 +1,7 @@
 """Coverage of every interval in `harness.stats` against known truths: the third part of `benchmarks.verdicts`."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from scipy.stats import binom
@@ -87,67 +88,61 @@ def times(rng: np.random.Generator, n: int) -> tuple[list[float], list[float]]:
     return first.tolist(), second.tolist()
 
 
+def gaffke_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(units_interval(units_of(scores(n, rng)), low=-1.0))
+
+
+def betting_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(betting_interval(scores(n, rng), low=-1.0))
+
+
+def p95_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(quantile_interval(times(rng, n)[0], 0.95))
+
+
+def p50_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(quantile_difference(*times(rng, n), 0.5))
+
+
+def p95_ratio_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(quantile_ratio(*times(rng, n), 0.95))
+
+
+def latency_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    return ends(latency_ratio(*times(rng, n)))
+
+
+def cost_ends(n: int, rng: np.random.Generator) -> Ends | None:
+    base = rng.gamma(2.0, 0.005, n)
+    return ends(cost_ratio(base.tolist(), (base * rng.gamma(4.0, 0.0625, n)).tolist()))
+
+
 def cases() -> Iterator[Case]:
     rates, even = (0.95, 0.8, 0.6, 0.99, 0.3), (0.9, 0.9, 0.9, 0.9, 0.9)
     for sizes in ((60, 40, 30, 20, 10), (100, 5, 3, 2, 2), (4, 4, 3, 3, 2)):
         for truth in (rates, even):
-            yield (
-                "weighted over clusters",
-                f"n {sizes}, rates {truth}",
-                blended(truth),
-                lambda rng, s=sizes, r=truth: strata(rng, s, r),
-            )
+            drawn = partial(strata, sizes=sizes, rates=truth)
+            yield "weighted over clusters", f"n {sizes}, rates {truth}", blended(truth), drawn
     for n in (20, 100, 500):
-        yield (
-            "Gaffke, scores with ties",
-            f"n {n}",
-            -0.04,
-            lambda rng, n=n: ends(units_interval(units_of(scores(n, rng)), low=-1.0)),
-        )
-        yield (
-            "betting, scores with ties",
-            f"n {n}",
-            -0.04,
-            lambda rng, n=n: ends(betting_interval(scores(n, rng), low=-1.0)),
-        )
+        yield "Gaffke, scores with ties", f"n {n}", -0.04, partial(gaffke_ends, n)
+        yield "betting, scores with ties", f"n {n}", -0.04, partial(betting_ends, n)
     for n in (10, 40, 120):
         for how in ("gaffke", "design effect", "bootstrap"):
-            yield (
-                f"share by session, {how}",
-                f"{n} sessions of 1–20",
-                0.8,
-                lambda rng, n=n, how=how: by_session(rng, n, how),
-            )
+            yield f"share by session, {how}", f"{n} sessions of 1–20", 0.8, partial(by_session, sessions=n, how=how)
     q95 = float(np.exp(1.6448536 * np.hypot(0.5, 0.4)))
     for n in (40, 100, 400):
-        yield "p95", f"n {n}, lognormal", q95, lambda rng, n=n: ends(quantile_interval(times(rng, n)[0], 0.95))
-        yield (
-            "p50 difference",
-            f"n {n}",
-            float(np.exp(0.2) - 1),
-            lambda rng, n=n: ends(quantile_difference(*times(rng, n), 0.5)),
-        )
-        yield "p95 ratio", f"n {n}", float(np.exp(0.2)), lambda rng, n=n: ends(quantile_ratio(*times(rng, n), 0.95))
-        yield "latency ratio", f"n {n}", float(np.exp(0.2)), lambda rng, n=n: ends(latency_ratio(*times(rng, n)))
+        yield "p95", f"n {n}, lognormal", q95, partial(p95_ends, n)
+        yield "p50 difference", f"n {n}", float(np.exp(0.2) - 1), partial(p50_ends, n)
+        yield "p95 ratio", f"n {n}", float(np.exp(0.2)), partial(p95_ratio_ends, n)
+        yield "latency ratio", f"n {n}", float(np.exp(0.2)), partial(latency_ends, n)
     for n, rate in ((20, 0.9), (50, 0.5), (200, 0.8)):
-        yield "mean cost, t of skewed", f"n {n}", 0.01, lambda rng, n=n: spent(rng, n, 0.5, "mean")
+        yield "mean cost, t of skewed", f"n {n}", 0.01, partial(spent, n=n, rate=0.5, how="mean")
         for how in ("fieller", "bootstrap"):
-            yield (
-                f"cost per success, {how}",
-                f"n {n}, rate {rate}",
-                0.01 / rate,
-                lambda rng, n=n, r=rate, how=how: spent(rng, n, r, how),
-            )
-        yield (
-            "cost ratio",
-            f"n {n}",
-            0.25,
-            lambda rng, n=n: ends(
-                cost_ratio((base := rng.gamma(2.0, 0.005, n)).tolist(), (base * rng.gamma(4.0, 0.0625, n)).tolist())
-            ),
-        )
+            drawn = partial(spent, n=n, rate=rate, how=how)
+            yield f"cost per success, {how}", f"n {n}, rate {rate}", 0.01 / rate, drawn
+        yield "cost ratio", f"n {n}", 0.25, partial(cost_ends, n)
     for n in (20, 100):
-        yield "pass^2 of 4 trials", f"n {n}", pass_truth(), lambda rng, n=n: passed(rng, n)
+        yield "pass^2 of 4 trials", f"n {n}", pass_truth(), partial(passed, n=n)
 
 
 def pass_truth() -> float:

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log, sqrt
 from pathlib import Path
 
@@ -230,20 +231,20 @@ def drawn(design: Design, loss: float, rng: np.random.Generator) -> Units:
     return Units((plus - minus).astype(np.float64), sizes.astype(np.float64), int(sizes.sum()))
 
 
-def t_by_session(units: Units, margin: float, alpha: float) -> bool:
+def t_by_session(units: Units, alpha: float, margin: float) -> bool:
     apart, n = units.totals - units.mean * units.sizes, len(units.sizes)
     error = sqrt(n / (n - 1) * float(np.square(apart).sum())) / float(units.sizes.sum())
     return units.mean - float(t.isf(alpha, n - 1)) * error > -margin
 
 
-def drawn_anew(units: Units, margin: float, alpha: float, rng: np.random.Generator) -> bool:
+def drawn_anew(units: Units, alpha: float, margin: float, rng: np.random.Generator) -> bool:
     """Percentile bootstrap of whole sessions, as cluster-aware gates have it."""
     places = rng.integers(0, len(units.sizes), (400, len(units.sizes)))
     means = units.totals[places].sum(axis=1) / units.sizes[places].sum(axis=1)
     return float(np.quantile(means, alpha)) > -margin
 
 
-def betting(units: Units, margin: float, alpha: float) -> bool:
+def betting(units: Units, alpha: float, margin: float) -> bool:
     """The proven way: sessions' totals above their share of the margin, at fixed stakes, against 1 / α."""
     longest = float(units.sizes.max())
     away = (units.totals + margin * units.sizes) / longest
@@ -264,9 +265,9 @@ def clustered(runs: int, seed: int) -> Iterator[tuple[Design, str, float, float,
         power = float(np.mean([units_p(one, -margin, low=-1.0, high=1.0) <= 0.05 for one in same]))
         yield design, "harness", float((up <= 0.05).mean()), float((up <= 0.025).mean()), held, power
         others: dict[str, Callable[[Units, float], bool]] = {
-            "t by session": lambda one, alpha, m=margin: t_by_session(one, m, alpha),
-            "bootstrap of sessions": lambda one, alpha, m=margin, r=rng: drawn_anew(one, m, alpha, r),
-            "betting": lambda one, alpha, m=margin: betting(one, m, alpha),
+            "t by session": partial(t_by_session, margin=margin),
+            "bootstrap of sessions": partial(drawn_anew, margin=margin, rng=rng),
+            "betting": partial(betting, margin=margin),
         }
         for name, gate in others.items():
             bad = [float(np.mean([gate(one, alpha) for one in null[: max(500, runs // 5)]])) for alpha in ALPHAS]

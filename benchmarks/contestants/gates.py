@@ -8,6 +8,7 @@ alpha; illate-parity's is always one of 95 %, and is left out unless alpha is 0.
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 
 
 def statgate(n: int, margin: float, alpha: float) -> Callable[[int, int], bool]:
@@ -20,7 +21,7 @@ def statgate(n: int, margin: float, alpha: float) -> Callable[[int, int], bool]:
     def passed(gained: int, lost: int) -> bool:
         first = [EvalRecord(case_id=str(i), score=0.0 if i < gained else 1.0) for i in range(n)]
         second = [EvalRecord(case_id=str(i), score=0.0 if gained <= i < gained + lost else 1.0) for i in range(n)]
-        return evaluate_gate(first, second, settings).verdict is Verdict.SHIP
+        return bool(evaluate_gate(first, second, settings).verdict is Verdict.SHIP)
 
     return passed
 
@@ -35,7 +36,7 @@ def illate(n: int, margin: float) -> Callable[[int, int], bool]:
         first[:gained] = 0
         second[gained : gained + lost] = 0
         found = fast_paired_accuracy(truth, first, second, n_boot=2000, seed=0)
-        return verdict(found["low"], found["high"], margin) == "PASS"
+        return bool(verdict(found["low"], found["high"], margin) == "PASS")
 
     return passed
 
@@ -44,9 +45,9 @@ def main() -> None:
     asked = json.load(sys.stdin)
     said = {}
     n, margin, alpha = asked["n"], asked["margin"], asked["alpha"]
-    makers = {"statgate": lambda: statgate(n, margin, alpha)}
+    makers = {"statgate": partial(statgate, n, margin, alpha)}
     if alpha == 0.025:
-        makers["illate-parity"] = lambda: illate(n, margin)
+        makers["illate-parity"] = partial(illate, n, margin)
     for name, make in makers.items():
         try:
             gate = make()

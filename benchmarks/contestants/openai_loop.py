@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import openai
+from openai.types.chat import ChatCompletionMessageParam
 
 from benchmarks.contestants.plan import Plan, Question, check, in_flight
 
@@ -15,7 +17,7 @@ def prepare(plan: Plan) -> Callable[[int], None]:
             async def call(question: Question) -> None:
                 stream = await client.chat.completions.create(
                     model="bench",
-                    messages=question.messages,
+                    messages=cast("list[ChatCompletionMessageParam]", question.messages),
                     stream=True,
                     stream_options={"include_usage": True},
                     max_tokens=256,
