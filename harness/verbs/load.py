@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,8 +56,18 @@ class _Test:
     folder: Path
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What there is so far."""
+
+    started: str
+    warning: str | None
+    points: list[LoadPoint] = field(default_factory=list)
+    endpoint: Endpoint | None = None
+
+
 def main(configs: Sequence[LoadConfig]) -> None:
-    """Plays, writes `load.json` and the page, and prints.
+    """Plays, writes `load.json` and the page, and prints; stopped, of the speeds that were played to their end.
 
     Raises ConfigError for what cannot be, BackendError where the engine is not there, KeyboardInterrupt when stopped.
     """
@@ -68,9 +78,17 @@ def main(configs: Sequence[LoadConfig]) -> None:
         (config,) = suited(configs, tell)
         test = _prepared(config, tell)
     point_latest(test.folder)
-    book = asyncio.run(_played(test))
+    seen = _Seen(datetime.now(UTC).isoformat(timespec="seconds"), warning=busy_warning())
+    try:
+        asyncio.run(_played(test, seen))
+    finally:  # a test that was stopped has the speeds that were played to their end
+        if seen.endpoint is not None and seen.points:
+            _leave(test, _book(test, seen.endpoint, seen))
+
+
+def _leave(test: _Test, book: LoadBook) -> None:
     write_record(test.folder / "load.json", book)
-    page = Path(config.paths.reports) / "load.html"
+    page = Path(test.config.paths.reports) / "load.html"
     write_page(book, page)
     _show(book)
     aside = Console(stderr=True)
@@ -110,21 +128,19 @@ def _tokens(home: Path) -> dict[str, int]:
     return found
 
 
-async def _played(test: _Test) -> LoadBook:
+async def _played(test: _Test, seen: _Seen) -> None:
     options = test.config.load
     settings = RunnerConfig(
         deadline_s=options.deadline_s, stall_s=options.deadline_s, retries=0, warmup=options.warmup, seed=options.seed
     )
-    started, points, warning = datetime.now(UTC).isoformat(timespec="seconds"), [], busy_warning()
     async with AsyncExitStack() as stack:
-        endpoint = await stack.enter_async_context(test.backend.serve())
-        lane = Lane(test.config.model, endpoint, settings, lambda _sample, _attempt: None)
+        seen.endpoint = await stack.enter_async_context(test.backend.serve())
+        lane = Lane(test.config.model, seen.endpoint, settings, lambda _sample, _attempt: None)
         asker = await stack.enter_async_context(warm_asker(lane, options.max_in_flight))
         for one in test.plays:
-            points.append(point_of(await _play(test, one, asker), test.goal))
-            if points[-1].verdict == "overloaded":
+            seen.points.append(point_of(await _play(test, one, asker), test.goal))
+            if seen.points[-1].verdict == "overloaded":
                 break
-    return _book(test, endpoint, started, points, [warning] if warning else [])
 
 
 async def _play(test: _Test, one: Play, asker: Asker) -> Played:
@@ -161,10 +177,8 @@ def _refuse_gone(attempt: Attempt) -> None:
         raise BackendError(f"the endpoint cannot be used ({failure.kind}): {failure.message}")
 
 
-def _book(
-    test: _Test, endpoint: Endpoint, started: str, points: list[LoadPoint], warnings: list[str]
-) -> LoadBook:  # fmt: skip
-    model, options = test.config.model, test.config.load
+def _book(test: _Test, endpoint: Endpoint, seen: _Seen) -> LoadBook:
+    model, options, points = test.config.model, test.config.load, seen.points
     held = holds_up_to(points)
     weights = endpoint.facts.weights
     return LoadBook(
@@ -177,7 +191,7 @@ def _book(
         quantization=weights.quantization if weights else None,
         backend=endpoint.facts,
         machine=machine_facts(),
-        started_at=started,
+        started_at=seen.started,
         goal=test.goal,
         traffic=traffic_facts(test.traffic, kept_sessions=options.sessions == "ordered"),
         points=tuple(points),
@@ -186,7 +200,7 @@ def _book(
         overloaded_from=next((one.speed for one in points if one.verdict == "overloaded"), None),
         verdict=sentence(points, test.goal),
         conditions=tuple(_conditions(test, endpoint, points)),
-        warnings=tuple(warnings),
+        warnings=(seen.warning,) if seen.warning else (),
         harness=__version__,
     )
 

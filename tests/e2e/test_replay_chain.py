@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,10 +17,18 @@ from tests.support.openai_server import Step, reply, serve_in_thread
 CHAIN = ("suite=replay", "logs.path=calls.jsonl", "cluster.embedding=tfidf", "build.splits=[train,calibration,test]")
 
 
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "harness", "progress=off", *words]
+
+
+def surroundings(cwd: Path) -> dict[str, str]:
+    return {**os.environ, "HARNESS_PSEUDONYM_KEY": "k" * 44, "XDG_STATE_HOME": str(cwd / "state")}
+
+
 def harness(cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    told = {**os.environ, "HARNESS_PSEUDONYM_KEY": "k" * 44, "XDG_STATE_HOME": str(cwd / "state")}
-    command = [sys.executable, "-m", "harness", "progress=off", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False, env=told)
+    return subprocess.run(
+        command(*words), cwd=cwd, capture_output=True, text=True, timeout=300, check=False, env=surroundings(cwd)
+    )
 
 
 def test_logs_are_asked_again_in_one_command_and_nothing_is_made_twice(tmp_path: Path) -> None:
@@ -85,6 +94,38 @@ def test_the_load_that_a_server_bears_and_the_one_that_it_does_not(tmp_path: Pat
     page = (tmp_path / "reports" / "load.html").read_text()
     assert "Holds the traffic up to 400 × today" in page
     assert "http://" not in page
+
+
+class ThenNothing:
+    """Answers at once until `free` calls have come, and then not at all."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self.stuck = threading.Event()
+
+    def __call__(self, number: int, _body: dict[str, object]) -> Sequence[Step]:
+        if number < self._free:
+            return reply("ok")
+        self.stuck.set()
+        return reply("late", ttft_s=60)
+
+
+def test_a_load_that_was_stopped_keeps_the_speeds_that_were_played(tmp_path: Path) -> None:
+    write_log(tmp_path / "calls.jsonl", 40, gap_s=10.0)
+    answers, words = ThenNothing(40 + 2), ("suite.options.split=all", "load.speeds=[400,500]", "load.share=.9")
+    with serve_in_thread(answers) as server:
+        asked = command("do=load", *CHAIN, *words, "model=endpoint", f"model.url={server.url}", "model.name=test-model")
+        with subprocess.Popen(asked, cwd=tmp_path, env=surroundings(tmp_path), stderr=subprocess.DEVNULL) as running:
+            stuck = answers.stuck.wait(200)
+            running.send_signal(signal.SIGINT)
+            code = running.wait(60)
+
+    assert stuck
+    assert code == 130
+    (folder,) = [one for one in (tmp_path / "results" / "load").iterdir() if not one.is_symlink()]
+    book: dict[str, Any] = json.loads((folder / "load.json").read_text())
+    assert ([one["speed"] for one in book["points"]], book["not_played"]) == ([400.0], [500.0])
+    assert "stopped before" in (tmp_path / "reports" / "load.html").read_text()
 
 
 def test_a_load_needs_an_engine(tmp_path: Path) -> None:
