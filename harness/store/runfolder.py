@@ -139,7 +139,10 @@ def _read(path: Path, kind: type[R]) -> R:
             raise DataError(
                 f"{path.parent} has no {path.name}: its run was killed; finish it with run.resume={path.parent}"
             ) from None
-        raise DataError(f"{path.parent} is no run folder: {path.name} cannot be read ({error.strerror})") from None
+        raise DataError(
+            f"{path.parent} is no run folder: {path.name} cannot be read ({error.strerror}); "
+            "name a folder of results/run/, as results/run/latest"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
