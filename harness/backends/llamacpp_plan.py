@@ -33,6 +33,11 @@ def plan(config: LlamaCppConfig, model: ModelConfig, weights: WeightFile) -> Eng
         raise ConfigError(
             f"backend.kv_type={config.kv_type} needs flash attention: backend.flash_attention=auto, or kv_type=f16"
         )
+    if model.generation.logprobs and model.protocol == "native":
+        raise ConfigError(
+            "model.generation.logprobs=true does not go with model.protocol=native here: llama.cpp tells no "
+            "probabilities beside tools in a stream; choose model.protocol=constrained or prompted"
+        )
     return EngineSettings(
         model_path=str(weights.path.resolve()),
         alias=model.served_name or model.name,

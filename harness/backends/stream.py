@@ -8,7 +8,7 @@ import orjson
 
 from harness.backends.blame import attribute, error_status, hushed, redirected
 from harness.backends.client import Exchange
-from harness.records import Failure, FailureKind, RawToolCall, RecordedBy, Reply, ServerTiming, Timing, Usage
+from harness.records import Certainty, Failure, FailureKind, RawToolCall, RecordedBy, Reply, ServerTiming, Timing, Usage
 
 __all__ = ["Kept", "Reading", "Told", "read_exchange"]
 
@@ -79,6 +79,7 @@ class _Assembly:
     first_reasoning_ns: int | None = None
     first_tool_ns: int | None = None
     chunks_ns: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
 
 
 def read_exchange(exchange: Exchange, intended_ns: int | None = None) -> Reading:
@@ -213,6 +214,28 @@ def _choice(choice: dict[str, object], mark_ns: int, parts: _Assembly) -> None:
     delta = choice.get("delta")
     if isinstance(delta, dict):
         _delta(delta, mark_ns, parts)
+    told = choice.get("logprobs")
+    if isinstance(told, dict):
+        _logprobs(told.get("content"), parts)
+
+
+def _logprobs(told: object, parts: _Assembly) -> None:
+    """Notes what OpenAI's `logprobs.content` tells; a server's −9999 for "no chance" is a number like any other."""
+    for one in told if isinstance(told, list) else ():
+        value = one.get("logprob") if isinstance(one, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            parts.logprobs.append(min(0.0, float(value)))
+
+
+def _certainty(logprobs: list[float]) -> Certainty | None:
+    if not logprobs:
+        return None
+    return Certainty(
+        tokens=len(logprobs),
+        mean_logprob=sum(logprobs) / len(logprobs),
+        least_logprob=min(logprobs),
+        first_logprob=logprobs[0],
+    )
 
 
 def _delta(delta: dict[str, object], mark_ns: int, parts: _Assembly) -> None:
@@ -266,6 +289,7 @@ def _reply(parts: _Assembly) -> Reply:
             for _, tool in sorted(parts.tools.items())
         ),
         finish_reason=parts.finish_reason,
+        certainty=_certainty(parts.logprobs),
     )
 
 

@@ -37,6 +37,8 @@ class GenerationConfig(Record):
     """Off for providers that refuse the field."""
     send_temperature: bool = True
     """Off for models that refuse any but their own."""
+    logprobs: bool = False
+    """Asks for the probability of each token, which a router can go by; some servers refuse it, some do not answer."""
 
 
 class PromptConfig(Record):

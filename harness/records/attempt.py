@@ -10,6 +10,7 @@ from harness.records.chat import ToolCall
 __all__ = [
     "Attempt",
     "Boundary",
+    "Certainty",
     "Disturbance",
     "Failure",
     "FailureKind",
@@ -91,6 +92,22 @@ class RawToolCall(Record):
     id: str | None = None
 
 
+class Certainty(Record):
+    """How likely a model held its own tokens to be, by the probabilities that the server told with them.
+
+    Natural logarithms, of the tokens as drawn; before or after a grammar or a temperature changed them is the server's
+    choice (llama.cpp and vLLM: before).
+    """
+
+    tokens: int = Field(ge=1)
+    """Tokens of which a probability was told."""
+    mean_logprob: float = Field(le=0)
+    least_logprob: float = Field(le=0)
+    """Of the least likely token."""
+    first_logprob: float = Field(le=0)
+    """Of the first one, in which a model often decides whether to call."""
+
+
 class Reply(Record):
     """The assistant's message, assembled from the stream."""
 
@@ -98,6 +115,8 @@ class Reply(Record):
     reasoning: str | None = None
     tool_calls: tuple[RawToolCall, ...] = ()
     finish_reason: str | None = None
+    certainty: Certainty | None = None
+    """Where `model.generation.logprobs` asked for it, and the server tells."""
 
 
 class Timing(Record):

@@ -26,6 +26,7 @@ def sampling_fields(generation: GenerationConfig, seed: int) -> dict[str, object
         "stop": list(generation.stop) or None,
         "reasoning_effort": generation.reasoning_effort,
         "seed": seed if generation.send_seed else None,
+        "logprobs": generation.logprobs or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -188,3 +188,10 @@ async def test_gpu_layers_without_a_gpu_are_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(ConfigError, match=r"backend\.gpu_layers=8, but this build of xllamacpp sees no GPU"):
         async with backend.serve():
             pass
+
+
+def test_probabilities_beside_tools_are_refused_before_the_engine_does(tmp_path: Path) -> None:
+    asked = model(protocol="native", generation={"logprobs": True})
+
+    with pytest.raises(ConfigError, match=r"model\.protocol=constrained or prompted"):
+        plan(config(), asked, weights(tmp_path))

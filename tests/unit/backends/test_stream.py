@@ -172,3 +172,30 @@ def test_retry_after_in_seconds(value: str | None, expected: float | None) -> No
 
 def test_retry_after_as_a_past_date_is_no_wait() -> None:
     assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+
+
+def with_logprobs(text: str, *logprobs: object) -> bytes:
+    told = {"content": [{"token": text, "logprob": one} for one in logprobs]}
+    choice = {"index": 0, "delta": {"content": text}, "logprobs": told, "finish_reason": None}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+def test_certainty_is_that_of_all_tokens_that_came_with_a_probability() -> None:
+    pieces = (with_logprobs("a", -0.5), with_logprobs("b", -1.5, -0.1), data(finish_reason="stop"))
+
+    reading = read_exchange(exchange(*pieces))
+
+    assert reading.reply is not None
+    assert reading.reply.certainty is not None
+    assert reading.reply.certainty.tokens == 3
+    assert reading.reply.certainty.mean_logprob == pytest.approx(-0.7)
+    assert (reading.reply.certainty.least_logprob, reading.reply.certainty.first_logprob) == (-1.5, -0.5)
+
+
+def test_a_server_without_probabilities_leaves_certainty_open() -> None:
+    no_list = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":null}}]}\n\n'
+
+    reading = read_exchange(exchange(no_list, with_logprobs("b", None, "x", True), data(finish_reason="stop")))
+
+    assert reading.reply is not None
+    assert (reading.reply.content, reading.reply.certainty) == ("ab", None)

@@ -55,7 +55,7 @@ def test_the_summary_of_a_killed_run_is_missed_with_what_to_type(tmp_path: Path)
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no run folder.*results/run/latest"):
+    with pytest.raises(DataError, match=r"is no run folder.*results/run/latest"):
         read_summary(tmp_path)
 
 
