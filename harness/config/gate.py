@@ -77,6 +77,9 @@ class GateOptions(Record):
     times_across: Literal["blocking", "warning", "informative", "refuse"] = "warning"
     """The highest tier of times that were not measured in one job, on machines with equal facts. `refuse`: none."""
     accuracy: GateRate = GateRate()
+    """Each sample counts once."""
+    weighted: GateRate = GateRate(tier="warning")
+    """Right answers by traffic: each sample counts for the logged calls that it stands for."""
     wrong_calls: GateRate = GateRate()
     """Silence where no call is wanted."""
     missed_calls: GateRate = GateRate()

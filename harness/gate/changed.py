@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from harness.errors import DataError
-from harness.gate.side import Side
+from harness.gate.side import FILES, Side
 from harness.records.gate import Change, GateRun
 
 __all__ = ["changes", "refuse_other_samples"]
@@ -11,11 +11,13 @@ __all__ = ["changes", "refuse_other_samples"]
 _NAMED = 5
 _UNTOLD = ("suite", "run.resume", "run.budget", "run.reply_cache", "run.reply_cache_mb", "model.title")
 """Keys whose change is no change of what is judged; the suite's samples are compared themselves."""
+_SYSTEM = "suite.options.system"
+"""The instruction to all samples: on trial, and no part of them."""
 
 
 def refuse_other_samples(baseline: Side, candidate: Side) -> None:
     """Nothing where both have the same samples, in any order. Raises DataError saying what changed."""
-    if baseline.run.suite != candidate.run.suite:
+    if baseline.run.suite and candidate.run.suite and baseline.run.suite != candidate.run.suite:
         raise DataError(
             f"the baseline is of suite {baseline.run.suite}, the candidate {candidate.run.run} of "
             f"{candidate.run.suite}; run suite={baseline.run.suite}, or choose another baseline: gate.baseline=FOLDER"
@@ -26,7 +28,7 @@ def refuse_other_samples(baseline: Side, candidate: Side) -> None:
         for what, names in (
             ("new", sorted(after.keys() - before.keys())),
             ("gone", sorted(before.keys() - after.keys())),
-            ("changed", sorted(one for one in before.keys() & after.keys() if before[one] != after[one])),
+            ("changed", sorted(one for one in before.keys() & after.keys() if _apart(before[one], after[one]))),
         )
         if names
     ]
@@ -39,11 +41,22 @@ def refuse_other_samples(baseline: Side, candidate: Side) -> None:
         )
 
 
+def _apart(first: str, second: str) -> bool:
+    """Whether two digests are known and differ: other programs' files do not tell the question."""
+    return first != second and bool(first) and bool(second)
+
+
 def changes(baseline: GateRun, candidate: GateRun) -> tuple[Change, ...]:
-    """What was set differently, and weights, engine and harness where they differ."""
+    """What was set differently, and weights, engine and harness where they differ; nothing of files of others."""
+    if {baseline.backend, candidate.backend} & FILES:
+        return ()
     before, after = (
         {
-            **{key: value for key, value in _flat(run.config, "").items() if not key.startswith(_UNTOLD)},
+            **{
+                key: value
+                for key, value in _flat(run.config, "").items()
+                if key == _SYSTEM or not key.startswith(_UNTOLD)
+            },
             "weights": run.weights_sha256,
             "engine build": run.build,
             "harness commit": run.commit,

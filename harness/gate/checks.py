@@ -1,7 +1,7 @@
 """Each limit of a policy put to two runs: what was seen, and how sure it is that the limit is held or is not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from harness.config import GateClusters, GateRate, GateSize, GateTime
@@ -17,7 +17,18 @@ from harness.stats.paired_units import more_units
 from harness.stats.paired_verdict import compare
 from harness.stats.spending import cost_ratio
 
-__all__ = ["LATE", "Column", "Two", "rate_checks", "size_checks", "time_checks", "two_of", "within_check"]
+__all__ = [
+    "LATE",
+    "Column",
+    "Two",
+    "by_traffic",
+    "rate_checks",
+    "reading",
+    "size_checks",
+    "time_checks",
+    "two_of",
+    "within_check",
+]
 
 LATE = 0.05
 """Share of calls that may be later than a limit on the 95th percentile."""
@@ -55,6 +66,13 @@ class Two:
     sessions: Mapping[str, str | None]
     about: int
     """Attempts of either side that the figure is about, whether they have it or not."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Logged calls that each sample stands for; empty where each counts once."""
+
+    def worth(self, samples: Sequence[str]) -> list[float]:
+        """Weight of each of these samples; empty where they all count the same."""
+        found = [self.weights.get(one, 1.0) for one in samples]
+        return found if len(set(found)) > 1 else []
 
     @property
     def labels(self) -> list[str | None]:
@@ -82,6 +100,29 @@ def two_of(
     asked = about or read
     count = sum(asked(one) is not None for side in (baseline, candidate) for one in side.outcomes)
     return Two(base, new, shared, {one.sample: one.session for one in candidate.outcomes}, count)
+
+
+def reading(field: str, *, wants: bool | None = None, timed: bool = False) -> Callable[[Outcome], float | None]:
+    """Reads a figure of attempts with a value: of those that want (no) call, or of those timed in their own run."""
+
+    def read(one: Outcome) -> float | None:
+        unjudged = one.value is None and not (timed and one.timed_only)
+        left_out = unjudged or (wants is not None and one.wants_call is not wants)
+        if left_out or (timed and one.origin != "measured"):
+            return None
+        found = getattr(one, field)
+        return None if found is None else float(found)
+
+    return read
+
+
+def by_traffic(two: Two, candidate: Side) -> Two | None:
+    """The figure with each sample counted for the calls that it stands for; None where all stand for as many.
+
+    Weights are the candidate's: both sides have the same samples.
+    """
+    weighted = replace(two, weights={one.sample: one.weight for one in candidate.outcomes})
+    return weighted if weighted.worth([*weighted.shared, *weighted.candidate.values]) else None
 
 
 def _check(
@@ -129,13 +170,16 @@ def _margin(check: GateCheck, two: Two, alpha: float) -> GateCheck:
     if not two.shared or check.limit is None:
         return _missing(check, two)
     before, after = ({one: side.values[one] for one in two.shared} for side in (two.base, two.candidate))
-    found = compare(before, after, margin=check.limit, alpha=alpha, sessions=dict(two.sessions))
+    found = compare(
+        before, after, margin=check.limit, alpha=alpha, sessions=dict(two.sessions), weights=dict(two.weights)
+    )
+    old, new = (_mean(values, two.worth(two.shared)) for values in (two.before, two.after))
     return check.model_copy(
         update={
             "n": found.n,
             "sessions": found.sessions,
-            "baseline": sum(two.before) / found.n,
-            "candidate": sum(two.after) / found.n,
+            "baseline": old,
+            "candidate": new,
             "estimate": found.difference,
             "interval": found.interval,
             "p": found.verdict.p_noninferior,
@@ -148,16 +192,23 @@ def _margin(check: GateCheck, two: Two, alpha: float) -> GateCheck:
     )
 
 
+def _mean(values: Sequence[float], worth: Sequence[float]) -> float:
+    """Mean of values, by their weights where there are some."""
+    if not worth:
+        return sum(values) / len(values)
+    return sum(value * each for value, each in zip(values, worth, strict=True)) / sum(worth)
+
+
 def _keep(check: GateCheck, two: Two, alpha: float) -> GateCheck:
     """By the mean of candidate − share × baseline, which must not lie below 0 (Gaffke's bound, by session)."""
     if not two.shared or check.limit is None:
         return _missing(check, two)
-    part, labels = check.limit, two.labels
+    part, labels, worth = check.limit, two.labels, two.worth(two.shared)
     before, after = two.before, two.after
-    units = units_of([new - part * old for old, new in zip(before, after, strict=True)], labels)
+    units = units_of([new - part * old for old, new in zip(before, after, strict=True)], labels, worth)
     p, failing = (units_p(units, 0.0, low=-part, high=1.0, greater=side) for side in (True, False))
-    away = units_of([new - part * old - (1 - part) for old, new in zip(before, after, strict=True)], labels)
-    old, new = sum(before) / len(before), sum(after) / len(after)
+    away = units_of([new - part * old - (1 - part) for old, new in zip(before, after, strict=True)], labels, worth)
+    old, new = _mean(before, worth), _mean(after, worth)
     return check.model_copy(
         update={
             "n": len(two.shared),
@@ -180,9 +231,10 @@ def _least(check: GateCheck, two: Two, alpha: float) -> GateCheck:
         return _missing(check, two)
     samples = sorted(two.candidate.values)
     values, labels = [two.candidate.mean(one) for one in samples], [two.sessions.get(one) for one in samples]
-    units = units_of(values, labels)
+    worth = two.worth(samples)
+    units = units_of(values, labels, worth)
     p, failing = (units_p(units, check.limit, greater=side) for side in (True, False))
-    away = units_of([value - 1 for value in values], labels)
+    away = units_of([value - 1 for value in values], labels, worth)
     interval = units_interval(units)
     return check.model_copy(
         update={

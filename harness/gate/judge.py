@@ -1,15 +1,15 @@
 """From two sides and a policy to a verdict: the pure whole of `do=gate`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from harness.config import GateClusters, GateOptions
 from harness.errors import BackendError, ConfigError, DataError
 from harness.gate.changed import changes, refuse_other_samples
-from harness.gate.checks import rate_checks, size_checks, time_checks, two_of, within_check
-from harness.gate.side import Side
+from harness.gate.checks import by_traffic, rate_checks, reading, size_checks, time_checks, two_of, within_check
+from harness.gate.side import TIMES_FILE, Side
 from harness.gate.times import Times, compare_times
 from harness.gate.words import RULES
 from harness.records.gate import GateCheck, GateResult, GateRun, GateVerdict, Outcome, Tier
@@ -37,7 +37,7 @@ def judge(
     return GateResult(
         name=name,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        suite=candidate.run.suite,
+        suite=candidate.run.suite or baseline.run.suite or "not named",
         verdict=verdict,
         exit_code=exit_code(verdict, options.inconclusive),
         policy=options.model_dump(mode="json", exclude={"baseline", "beside", "suite"}),
@@ -73,7 +73,7 @@ def _refuse(baseline: Side, candidate: Side, beside: Side | None, options: GateO
             f"run {candidate.run.run} is the baseline itself: it cannot be shown to differ; run the candidate first, "
             "or name it: run=FOLDER"
         )
-    if beside is not None:
+    if beside is not None and beside.run.backend != TIMES_FILE:  # of a file, machine and load decide
         refuse_other_samples(beside, candidate)
         if beside.run.job != candidate.run.job or beside.run.run == candidate.run.run:
             raise DataError(
@@ -109,14 +109,16 @@ def _checks(
         ("missed_calls", "decision", True, options.missed_calls),
         ("form", "formed", None, options.form),
     ):
-        about = None if wants is None else _read("value", wants=wants)
-        two = two_of(baseline, candidate, _read(field, wants=wants), about)
+        about = None if wants is None else reading("value", wants=wants)
+        two = two_of(baseline, candidate, reading(field, wants=wants), about)
         found += rate_checks(name, two, limits, alpha)
+    if (by_calls := by_traffic(two_of(baseline, candidate, reading("value")), candidate)) is not None:
+        found += rate_checks("weighted", by_calls, options.weighted, alpha)
     found += _clusters(baseline, candidate, options.clusters, alpha)
     found += _costs(baseline, candidate, timed, times, options)
-    found += size_checks("tokens", two_of(baseline, candidate, _read("tokens")), options.tokens, alpha)
+    found += size_checks("tokens", two_of(baseline, candidate, reading("tokens")), options.tokens, alpha)
     for name, field, time in (("ttft", "ttft_s", options.ttft), ("e2e", "e2e_s", options.e2e)):
-        two = two_of(timed, candidate, _read(field, timed=True))
+        two = two_of(timed, candidate, reading(field, timed=True))
         tier = _tier(time.tier, times, options.times_across)
         found += time_checks(name, two, time, tier, _why(times), alpha)
         found += within_check(name, two, time)
@@ -129,9 +131,9 @@ def _costs(
     """Costs as prices; where one side's are the machine's time, as times are: against the same run, by its terms."""
     limits = options.cost
     if not (baseline.run.cost_from_time or candidate.run.cost_from_time):
-        return size_checks("cost", two_of(baseline, candidate, _read("cost_usd")), limits, options.alpha)
+        return size_checks("cost", two_of(baseline, candidate, reading("cost_usd")), limits, options.alpha)
     tier = _tier(limits.tier, times, options.times_across)
-    found = size_checks("cost", two_of(timed, candidate, _read("cost_usd")), limits, options.alpha)
+    found = size_checks("cost", two_of(timed, candidate, reading("cost_usd")), limits, options.alpha)
     refused = {"status": "not_judged", "p": None, "p_failing": None, "more": None, "interval": None, "estimate": None}
     why = f"costs are of the machine's time, and times are not judged: {_why(times)}"
     return [
@@ -140,22 +142,6 @@ def _costs(
         else one.model_copy(update={"tier": tier})
         for one in found
     ]  # fmt: skip
-
-
-_Read = Callable[[Outcome], float | None]
-
-
-def _read(field: str, *, wants: bool | None = None, timed: bool = False) -> _Read:
-    """Reads a figure of attempts with a value: of those that want (no) call, or of those timed in their own run."""
-
-    def read(one: Outcome) -> float | None:
-        left_out = one.value is None or (wants is not None and one.wants_call is not wants)
-        if left_out or (timed and one.origin != "measured"):
-            return None
-        found = getattr(one, field)
-        return None if found is None else float(found)
-
-    return read
 
 
 def _why(times: Times) -> str:
@@ -229,7 +215,7 @@ def _verdict(checks: Sequence[GateCheck]) -> GateVerdict:
 
 
 def _flips(baseline: Side, candidate: Side) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    two = two_of(baseline, candidate, _read("value"))
+    two = two_of(baseline, candidate, reading("value"))
     each = list(zip(two.shared, two.before, two.after, strict=True))
     return (
         tuple(one for one, before, after in each if after < before),
@@ -237,10 +223,17 @@ def _flips(baseline: Side, candidate: Side) -> tuple[tuple[str, ...], tuple[str,
     )
 
 
+def _order(side: Side) -> list[str]:
+    """The samples in the order of the run."""
+    return list(dict.fromkeys(one.sample for one in side.outcomes))
+
+
 def _notes(baseline: Side, candidate: Side, checks: Sequence[GateCheck]) -> tuple[str, ...]:
     notes = []
     first, second = baseline.run, candidate.run
-    if first.suite_hash != second.suite_hash:
+    if any(not one.digest for side in (baseline, candidate) for one in side.outcomes):
+        notes.append("Another program's file does not tell what was asked: samples are matched by their names alone.")
+    elif first.suite_hash != second.suite_hash and _order(baseline) != _order(candidate):
         notes.append("The samples are the baseline's, in another order.")
     for run, whose in ((first, "baseline"), (second, "candidate")):
         if run.n_failed:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -11,14 +10,18 @@ from harness.errors import BackendError, DataError
 from harness.records import Attempt, Sample
 from harness.records.gate import Acceptance, GateRun, Outcome
 from harness.select.lane import Answer, lane_of
+from harness.store.digests import common_system, sample_digest, session_numbers
 from harness.store.runs import StoredRun
 
-__all__ = ["LOCAL", "Side", "refuse_unfinished", "side_of"]
+__all__ = ["FILES", "LOCAL", "TIMES_FILE", "Side", "refuse_unfinished", "side_of"]
 
 LOCAL = frozenset({"llamacpp", "transformers", "vllm"})
 """Backends whose engine the harness runs itself: their times are those of the machine in the manifest."""
+FILES = frozenset({"statgate", "nel", "pytest_benchmark"})
+"""Backends of sides that are files of other programs, which say little of how they were made."""
+TIMES_FILE = "pytest_benchmark"
+"""Backend of a side that is a file of pytest-benchmark: times with the facts of their machine, and nothing else."""
 _LONG = 120
-_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ def refuse_unfinished(run: StoredRun) -> None:
 def side_of(run: StoredRun) -> Side:
     """A stored run as a side of a gate: what each attempt was worth, took and cost, without prompts and replies."""
     lane = lane_of(run, {})
-    sessions = _numbered(run.samples)
-    digests = {one.id: _digest(one) for one in run.samples}
+    sessions = session_numbers(run.samples)
+    system = common_system(run.manifest)
+    digests = {one.id: sample_digest(one, system) for one in run.samples}
     scored = {(score.sample, score.trial) for score in run.scores if score.value is not None}
     asked = {one.id: one for one in run.samples}
     taken: dict[str, int] = defaultdict(int)
@@ -73,20 +77,6 @@ def side_of(run: StoredRun) -> Side:
     return Side(_facts(run, basis), tuple(found))
 
 
-def _numbered(samples: Sequence[Sample]) -> dict[str, str]:
-    """Number of each sample's session, of those that several samples share, in the order of the suite."""
-    members: dict[str, list[str]] = defaultdict(list)
-    for one in samples:
-        if one.session is not None:
-            members[one.session].append(one.id)
-    several = [ids for ids in members.values() if len(ids) > 1]
-    return {sample: str(place) for place, ids in enumerate(several, start=1) for sample in ids}
-
-
-def _digest(sample: Sample) -> str:
-    return hashlib.sha256(sample.model_dump_json().encode()).hexdigest()[:_DIGEST]
-
-
 def _outcome(sample: Sample, attempt: Attempt, answer: Answer | None, session: str | None, digest: str) -> Outcome:
     known = Outcome(
         sample=sample.id,
@@ -95,6 +85,7 @@ def _outcome(sample: Sample, attempt: Attempt, answer: Answer | None, session: s
         session=session,
         digest=digest,
         wants_call=None if attempt.steps else sample.wants_call,  # an agent's task is more than one decision
+        weight=sample.weight,
         origin=attempt.origin,
     )
     if answer is None:

@@ -10,6 +10,7 @@ __all__ = ["LABELS", "RULES", "label_of", "pair_words", "points", "share_words",
 
 LABELS = {
     "accuracy": "right answers",
+    "weighted": "right answers by traffic",
     "wrong_calls": "silent where no call is wanted",
     "missed_calls": "called where one is wanted",
     "form": "form kept",
@@ -59,9 +60,9 @@ def pair_words(found: PairedComparison) -> str:
     """What was lost and gained, with the difference and its interval."""
     ends = f"{points(found.interval.low)} … {points(found.interval.high)}"
     sessions = f" in {found.sessions} sessions" if found.sessions is not None else ""
-    return (
-        f"{found.lost} lost, {found.gained} gained of {found.n}{sessions}: {points(found.difference)} points ({ends})"
-    )
+    calls = ", by their calls" if found.weighted else ""
+    told = f"{found.lost} lost, {found.gained} gained of {found.n}{sessions}{calls}"
+    return f"{told}: {points(found.difference)} points ({ends})"
 
 
 RULES: dict[CheckKind, Callable[[str, float], str]] = {

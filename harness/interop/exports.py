@@ -17,6 +17,9 @@ Raises DataError for a run that it cannot read or write."""
 _WRITERS = {
     "inspect": "harness.interop.inspect_log:export_inspect",
     "lm_eval": "harness.interop.lm_eval_results:export_lm_eval",
+    "nel": "harness.interop.nel_results:export_nel",
+    "pytest_benchmark": "harness.interop.benchmark_json:export_pytest_benchmark",
+    "statgate": "harness.interop.statgate_lines:export_statgate",
 }
 _INSTALL = extra("suites")
 

@@ -47,8 +47,11 @@ class Outcome(Record):
     session: str | None = Field(default=None, exclude_if=lambda one: one is None)
     """Number of the session that the sample shares with others; None: it stands alone. Its name is not kept."""
     digest: str
-    """First 16 digits of the SHA-256 of the sample: whether it is still the same question."""
+    """First 16 digits of the SHA-256 of the sample: whether it is still the same question. Empty where another program's
+    file does not tell the question."""
     wants_call: bool | None = Field(default=None, exclude_if=lambda one: one is None)
+    weight: float = Field(default=1.0, gt=0, exclude_if=lambda one: one == 1)
+    """Logged calls that the sample stands for."""
     value: float | None = Field(default=None, ge=0, le=1)
     """None: lost to the infrastructure, or not scored."""
     decision: float | None = Field(default=None, exclude_if=lambda one: one is None)
@@ -61,6 +64,8 @@ class Outcome(Record):
     tokens: int | None = Field(default=None, exclude_if=lambda one: one is None)
     """Of prompt and reply."""
     origin: Origin = Field(default="measured", exclude_if=lambda one: one == "measured")
+    timed_only: bool = Field(default=False, exclude_if=lambda one: not one)
+    """Of a file of times alone: nothing was there to be judged right or wrong."""
 
 
 class GateRun(Record):

@@ -49,6 +49,9 @@ class MachineFacts(Record):
     cores: int
     memory_bytes: int | None
     python: str
+    gpus: tuple[str, ...] = Field(default=(), exclude_if=lambda one: not one)
+    """Each graphics card as `nvidia-smi` names it, with its memory; empty where there is none, or none is told."""
+    gpu_driver: str | None = Field(default=None, exclude_if=lambda one: one is None)
 
 
 class LagFacts(Record):

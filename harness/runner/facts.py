@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,13 +21,30 @@ _PACKAGES = (
 
 def machine_facts() -> MachineFacts:
     """What this run is measured on; cores are those this process may use."""
+    cards, driver = _gpus()
     return MachineFacts(
         system=f"{platform.system()} {platform.machine()}",
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_bytes=int(psutil.virtual_memory().total),
         python=platform.python_version(),
+        gpus=cards,
+        gpu_driver=driver,
     )
+
+
+def _gpus() -> tuple[tuple[str, ...], str | None]:
+    """Cards with their memory, and the driver, as `nvidia-smi` tells them; none where it is not there or not well."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return (), None
+    asked = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return (), None
+    rows = [[one.strip() for one in line.split(",")] for line in told.splitlines() if line.count(",") == 2]
+    return tuple(f"{name}, {memory}" for name, memory, _ in rows), rows[0][2] if rows else None
 
 
 def _cpu() -> str:

@@ -77,6 +77,8 @@ class Job:
     """Of `run.stop`; None: everything is asked."""
     traffic: Mapping[str, float] = field(default_factory=dict)
     """Logged calls that each category of the whole suite stands for; empty for a suite that stands for none."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What people call the categories, where these are only ids."""
 
 
 def config_hash(job: Job) -> str:

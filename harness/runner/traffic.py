@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from math import isclose
 
 from harness.records import Sample
-from harness.records.summary import OverflowSummary, TrafficSummary
+from harness.records.summary import OverflowSummary, Summary, TrafficSummary
 from harness.runner.samplesums import SampleSums
 from harness.runner.tally import Tally
 from harness.stats.bounded import units_interval, units_of
 
-__all__ = ["overflow_summary", "overflow_text", "traffic_summary"]
+__all__ = ["named", "overflow_summary", "overflow_text", "traffic_summary"]
 
 
 def traffic_summary(samples: SampleSums, traffic: Mapping[str, float]) -> TrafficSummary | None:
@@ -96,3 +96,11 @@ each counts as a miss'
         return f"not one of {found.of:,} calls fits into the context{size}: each counts as a miss"
     told = f"{found.n:,} of {found.of:,} calls ({'; '.join(shares)})"
     return f"{told} do not fit into the context{size}: each counts as a miss"
+
+
+def named(summary: Summary, titles: Mapping[str, str]) -> Summary:
+    """The summary with what people call its categories, where these are only ids."""
+    if not titles:
+        return summary
+    found = {name: one.model_copy(update={"title": titles.get(name)}) for name, one in summary.by_category.items()}
+    return summary.model_copy(update={"by_category": found})

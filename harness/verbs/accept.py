@@ -8,12 +8,12 @@ from rich.console import Console
 from harness.config import AcceptConfig
 from harness.errors import ConfigError, DataError
 from harness.gate.accept import BASELINE, accept, baseline_folder, copy_journal
+from harness.gate.find import latest_run
 from harness.gate.side import refuse_unfinished, side_of
 from harness.report.formats import counted
-from harness.store.runfolder import SUMMARY, read_manifest, read_summary, run_folders
 from harness.store.runs import read_run
 
-__all__ = ["latest_run", "main"]
+__all__ = ["main"]
 
 
 def main(configs: Sequence[AcceptConfig]) -> None:
@@ -52,24 +52,4 @@ def main(configs: Sequence[AcceptConfig]) -> None:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     Console(stderr=True).print(
         f"{'baseline':<12} {target / BASELINE} ({size / 1000:,.0f} kB in all)", highlight=False, soft_wrap=True
-    )
-
-
-def latest_run(results: Path, suites: frozenset[str] | None = None) -> Path:
-    """The newest complete run, of these suites. Raises DataError where there is none."""
-    for folder in reversed(run_folders(results)):
-        if not (folder / SUMMARY).is_file():
-            continue
-        try:
-            manifest, summary = read_manifest(folder), read_summary(folder)
-        except DataError as error:
-            Console(stderr=True).print(f"left out: {error}", highlight=False, soft_wrap=True, markup=False)
-            continue
-        if summary.of_run is None and summary.complete and (suites is None or manifest.suite in suites):
-            return folder
-    of = f" of suite {' or '.join(sorted(suites))}" if suites else ""
-    suite = min(suites) if suites else "toolcall"
-    raise DataError(
-        f"no complete run{of} in {results / 'run'}; make one: python -m harness suite={suite} model=smollm2, "
-        "or name it: run=FOLDER"
     )

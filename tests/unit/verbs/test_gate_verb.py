@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from harness.config import AcceptConfig, GateConfig
 from harness.errors import BackendError, DataError, GateInconclusive
 from harness.gate.accept import baseline_folder
+from harness.gate.find import latest_run
 from harness.records.gate import Baseline, GateResult
 from harness.report.view import RunView
 from harness.store.runfolder import ATTEMPTS, MANIFEST, SAMPLES, SCORES, SUMMARY
-from harness.verbs.accept import latest_run
 from harness.verbs.accept import main as accept
 from harness.verbs.gate import main as gate
 from tests.support.report_runs import four_runs

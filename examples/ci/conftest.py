@@ -1,0 +1,1 @@
+"""Makes `sorting` importable for the tests, without an installation."""
