@@ -1,0 +1,1 @@
+"""Stored runs held against each other, sample by sample."""
