@@ -6,12 +6,17 @@ BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo suites nlp test check test-all bench bench-env quantize-env train-env test-transformers vllm-env test-vllm format clean system
+.PHONY: demo suites nlp test check test-all bench bench-env demo-convert quantize-env train-env test-transformers vllm-env test-vllm format clean system
 
 demo: $(VENV)/.core
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
 		suite.limit=$(or $(LIMIT),20)
 	$(BIN)/python -m harness do=report
+
+# From a made-up log to a model that answers it: rows, LoRA, GGUF, the same gate before and after, the ledger held against the
+# files, all in demo-convert/. Some ten minutes on two cores that nobody else uses.
+demo-convert: $(VENV)/.core .venv-train/.done
+	PYTHON=$(abspath $(BIN))/python sh examples/convert/demo.sh demo-convert $(ARGS)
 
 # What suites beyond toolcall need (lm-eval, Inspect, instruction checkers, embeddings), and litellm for hosted models.
 suites: $(VENV)/.suites
@@ -81,11 +86,22 @@ $(PEERS:%=.venv-%/.done): .venv-%/.done: requirements/%.txt | system
 
 # What `do=quantize` makes GGUF files with. Builds llama.cpp from source: 3 to 5 minutes, a C and a C++ compiler. Not for
 # this processor alone (GGML_NATIVE), since pip keeps the wheel and may hand it to another machine.
-quantize-env: .venv-quantize/.done
+# With it comes llama.cpp's converter of checkpoints, out of the same sources: do=convert wants it for a base without GGUF.
+quantize-env: .venv-quantize/.done .venv-quantize/llama.cpp/.done
 
 .venv-quantize/.done: requirements/quantize.txt | system
 	$(PYTHON) -m venv $(@D)
 	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF" nice $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+.venv-quantize/llama.cpp/.done: requirements/quantize.txt | .venv-quantize/.done
+	@mkdir -p $(@D)/sources
+	awk '/^[^ #]/ { on = /^llama-cpp-python==/ } on' $< > $(@D)/sources/one.txt
+	nice .venv-quantize/bin/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --require-hashes \
+		-r $(@D)/sources/one.txt -d $(@D)/sources
+	tar -xzf $(@D)/sources/llama_cpp_python-*.tar.gz -C $(@D) --strip-components=3 --wildcards \
+		'*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion' '*/vendor/llama.cpp/gguf-py'
+	rm -r $(@D)/sources
 	@touch $@
 
 # What the engine `transformers` runs in, what unpacks GGUF files, and what do=convert trains in: torch, transformers, peft,

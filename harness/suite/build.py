@@ -39,6 +39,8 @@ SAMPLES: Final = "samples.jsonl"
 _ASSIGNMENTS: Final = "assignments.parquet"
 _BOOK: Final = "clusters.json"
 _NO_CLUSTER: Final = "unassigned"
+_POLICY: Final = ("policy", "version", "scope", "detection")
+"""What `do=curate` says of its redaction, counts aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,10 +369,12 @@ def _spec(plan: _Plan, hashes: dict[str, JsonValue]) -> SuiteSpec:
         scorer="trajectory" if whole else "replay",
         options={"split": first},
         ceiling=plan.ceiling,
+        titles={one.cluster: one.name for one in plan.strata if one.name},
         built={
             "calls": plan.manifest.name,
             "calls_manifest": sha256((plan.source / CURATED_MANIFEST).read_bytes()).hexdigest(),
             "records_hash": plan.manifest.records_hash,
+            "redaction": {name: plan.manifest.redaction[name] for name in _POLICY if name in plan.manifest.redaction},
             "needed_per_cluster": plan.needed,
             "settings": options.model_dump(mode="json", exclude={"calls", "out", "clusters", "replace"}),
             **hashes,

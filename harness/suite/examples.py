@@ -14,11 +14,13 @@ from harness.records import Message, ReplayTarget, Sample, TextTarget, ToolTarge
 from harness.scorers.gold import gold_calls
 from harness.suite.spec import load_suite, read_spec
 
-__all__ = ["Example", "choose", "example_of", "with_examples"]
+__all__ = ["ANSWERABLE", "NO_TOOL_FITS", "Example", "choose", "example_of", "with_examples"]
 
 _SAME_CATEGORY = 1.0
 """Added to a cosine, which is at most 1: examples of the question's own cluster come first."""
-_MATCHES = frozenset({"exact", "normalised", "numeric", "choice", "json", "rouge"})
+NO_TOOL_FITS = "None of the tools can do this."
+"""Stands for an answer in words where a suite says that none of the tools is to be called, and not what to say."""
+ANSWERABLE = frozenset({"exact", "normalised", "numeric", "choice", "json", "rouge"})
 """Kinds of text target whose accepted answers are answers; of the others they are patterns or rubrics."""
 
 
@@ -81,12 +83,12 @@ def example_of(sample: Sample) -> Example | None:
     answer: Message | None = None
     if isinstance(target, ToolTarget) and target.expect in {"calls", "no_call"}:
         calls = gold_calls(target)
-        words = None if calls else "None of the tools can do this."
+        words = None if calls else NO_TOOL_FITS
         answer = Message(role="assistant", content=words, tool_calls=calls)
     elif isinstance(target, ReplayTarget):
         first = target.references[0]
         answer = Message(role="assistant", content=first.text, tool_calls=tuple(first.calls))
-    elif isinstance(target, TextTarget) and target.match in _MATCHES and target.accepted:
+    elif isinstance(target, TextTarget) and target.match in ANSWERABLE and target.accepted:
         answer = Message(role="assistant", content=target.accepted[0])
     if answer is None or not (answer.content or answer.tool_calls):
         return None

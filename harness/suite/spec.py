@@ -37,6 +37,8 @@ class SuiteSpec(Record):
     """Name in the entry-point group `harness.scorers`."""
     categories: tuple[str, ...] = ()
     """Empty: whatever the loader finds."""
+    titles: dict[str, str] = Field(default_factory=dict, exclude_if=lambda titles: not titles)
+    """What people call its categories, where these are only ids: the clusters of logs."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """What loader, scorer and environment are told; `suite.options` of the configuration is put on top, where it is not
     null."""

@@ -23,7 +23,8 @@ from harness.runner.tally import Tally
 from harness.scorers.replay import ReplayScorer
 from harness.suite.build import Built, build
 from harness.suite.build_pick import Candidate, pick
-from harness.suite.spec import load_suite
+from harness.suite.spec import load_suite, read_spec
+from tests.support.pictured import task_book
 from tests.support.replay_calls import call, calls_of, curated, says, uses
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
@@ -208,6 +209,17 @@ def test_clusters_are_the_strata_where_a_file_says_them(tmp_path: Path) -> None:
 
     found = Counter(one.category for one in samples(made, tmp_path))
     assert found == {"refunds": 2, "greetings": 1, "unassigned": 7}
+
+
+def test_clusters_with_names_are_called_by_them(tmp_path: Path) -> None:
+    table = pa.table({"call": ["c0", "c1", "w0"], "cluster": ["c0", "c0", "c1"]})
+    pq.write_table(table, tmp_path / "assignments.parquet")
+    (tmp_path / "clusters.json").write_text(task_book()[0].model_dump_json(), encoding="utf-8")
+
+    made = built(tmp_path, *mixed(), clusters=str(tmp_path))
+
+    assert made.spec.titles == {"c0": "refund of order number 0", "c1": "refund of order number 1"}
+    assert read_spec("it", made.folder).titles == made.spec.titles
 
 
 def test_a_file_that_assigns_nothing_is_refused_with_its_columns(tmp_path: Path) -> None:
