@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import parse, register_defaults
+from harness.config import parse, register_defaults, register_own_models
 from harness.errors import HarnessError
 from harness.explain import explain
 from harness.paths import conf_dir
@@ -100,6 +100,7 @@ def main() -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_defaults()
+    register_own_models()
     sys.argv[1:] = _take_suite(_take_models(sys.argv[1:]))
     try:
         _compose()

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import DataError
-from harness.records.cluster import ClusterBook, ClusterEdit
+from harness.records.cluster import ClusterBook, ClusterEdit, MapPlace, MapPoint
 from harness.store.runfolder import write_atomic
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-__all__ = ["ASSIGNMENTS", "BOOK", "CENTROIDS", "EDITS", "Kept", "read_kept", "write_kept"]
+__all__ = [
+    "ASSIGNMENTS", "BOOK", "CENTROIDS", "EDITS", "MAP", "Kept", "read_kept", "read_map", "write_kept", "write_map",
+]  # fmt: skip
 
 BOOK: Final = "clusters.json"
 ASSIGNMENTS: Final = "assignments.parquet"
 CENTROIDS: Final = "centroids.npz"
 EDITS: Final = "edits.json"
+MAP: Final = "map.json"
+"""Where a sample of the calls stands on the map, without a word of them."""
 _EDITS: Final = TypeAdapter(tuple[ClusterEdit, ...])
+_PLACES: Final = TypeAdapter(tuple[MapPlace, ...])
 
 
 @dataclass(slots=True)
@@ -97,6 +103,26 @@ def write_kept(folder: Path, kept: Kept) -> None:
     edits = orjson.dumps([edit.model_dump() for edit in kept.edits], option=orjson.OPT_INDENT_2)
     write_atomic(folder / EDITS, edits.decode() + "\n")
     write_atomic(folder / BOOK, kept.book.model_dump_json(indent=2) + "\n")
+
+
+def write_map(folder: Path, points: Sequence[MapPoint]) -> None:
+    """Writes the places of the map, for pictures that are drawn later."""
+    places = tuple(MapPlace(x=round(one.x, 4), y=round(one.y, 4), cluster=one.cluster) for one in points)
+    write_atomic(folder / MAP, _PLACES.dump_json(places).decode() + "\n")
+
+
+def read_map(folder: Path) -> tuple[ClusterBook, tuple[MapPlace, ...]]:
+    """The tasks of a folder with the places of its map; no places where an older do=cluster left none.
+
+    Raises DataError where it is no such folder.
+    """
+    try:
+        book = ClusterBook.model_validate_json((folder / BOOK).read_bytes())
+        file = folder / MAP
+        return book, _PLACES.validate_json(file.read_bytes()) if file.is_file() else ()
+    except (OSError, ValidationError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{error.error_count()} errors"
+        raise DataError(f"{folder} has no tasks that can be read ({why}); name a folder that do=cluster made") from None
 
 
 def _replace(path: Path, data: bytes) -> None:

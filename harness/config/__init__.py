@@ -21,6 +21,8 @@ from harness.config.backends import (
 from harness.config.building import BuildOptions
 from harness.config.chain import AUTO, ChainConfig
 from harness.config.cluster import ClusterOptions
+from harness.config.compare import CompareOptions
+from harness.config.convert import ConvertData, ConvertExport, ConvertGate, ConvertOptions, ConvertTraining
 from harness.config.curate import CurateOptions, NearConfig, SplitConfig
 from harness.config.gate import AcceptOptions, GateClusters, GateOptions, GateRate, GateSize, GateTime
 from harness.config.load import LoadOptions
@@ -34,7 +36,9 @@ from harness.config.model import (
     TokenPrices,
     WeightsConfig,
 )
+from harness.config.own_models import MODELS, own_models, register_own_models
 from harness.config.parsing import (
+    compose_apart,
     compose_judge,
     compose_run,
     explain_validation,
@@ -64,6 +68,8 @@ from harness.config.verbs import (
     BuildConfig,
     ClusterConfig,
     CollectConfig,
+    CompareConfig,
+    ConvertConfig,
     CurateConfig,
     DoctorConfig,
     DoctorOptions,
@@ -80,6 +86,7 @@ from harness.config.verbs import (
     ReceiveConfig,
     ReceiveOptions,
     ReportConfig,
+    ReportOptions,
     RotateConfig,
     RunConfig,
     SelectConfig,
@@ -90,6 +97,7 @@ from harness.config.verbs import (
 
 __all__ = [
     "AUTO",
+    "MODELS",
     "SIGNALS",
     "AcceptConfig",
     "AcceptOptions",
@@ -107,6 +115,14 @@ __all__ = [
     "ClusterConfig",
     "ClusterOptions",
     "CollectConfig",
+    "CompareConfig",
+    "CompareOptions",
+    "ConvertConfig",
+    "ConvertData",
+    "ConvertExport",
+    "ConvertGate",
+    "ConvertOptions",
+    "ConvertTraining",
     "CurateConfig",
     "CurateOptions",
     "DoctorConfig",
@@ -150,6 +166,7 @@ __all__ = [
     "ReceiveOptions",
     "RecordedConfig",
     "ReportConfig",
+    "ReportOptions",
     "RotateConfig",
     "RunConfig",
     "RunnerConfig",
@@ -172,12 +189,15 @@ __all__ = [
     "VllmConfig",
     "VllmLoraConfig",
     "WeightsConfig",
+    "compose_apart",
     "compose_judge",
     "compose_run",
     "explain_validation",
     "hardware_named",
     "known_keys",
+    "own_models",
     "parse",
     "register_defaults",
+    "register_own_models",
     "template_file",
 ]

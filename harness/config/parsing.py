@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -21,6 +21,7 @@ from harness.paths import conf_dir
 from harness.records import Record
 
 __all__ = [
+    "compose_apart",
     "compose_judge",
     "compose_run",
     "explain_validation",
@@ -73,6 +74,21 @@ def compose_run(*overrides: str) -> RunConfig:
     parsed = parse(compose("config", overrides=list(overrides)))
     assert isinstance(parsed, RunConfig)
     return parsed
+
+
+def compose_apart(*overrides: str) -> VerbConfig:
+    """The configuration of a command line, composed outside the app, for programs that are no command line.
+
+    Raises ConfigError for what the configuration does not allow. What another part of the process composes with Hydra
+    stays as it was.
+    """
+    register_defaults()
+    try:
+        with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+            return parse(compose("config", overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ConfigError(f"{' '.join(overrides)}: {reason}") from None
 
 
 def _missing_keys(node: object, prefix: str) -> list[str]:

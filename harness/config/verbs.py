@@ -2,13 +2,15 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness.config.audit import AuditOptions
 from harness.config.backends import BackendConfig
 from harness.config.building import BuildOptions
 from harness.config.chain import ChainConfig, gathered
 from harness.config.cluster import ClusterOptions
+from harness.config.compare import CompareOptions
+from harness.config.convert import ConvertOptions
 from harness.config.curate import CurateOptions
 from harness.config.gate import AcceptOptions, GateOptions
 from harness.config.load import LoadOptions
@@ -26,6 +28,8 @@ __all__ = [
     "BuildConfig",
     "ClusterConfig",
     "CollectConfig",
+    "CompareConfig",
+    "ConvertConfig",
     "CurateConfig",
     "DoctorConfig",
     "DoctorOptions",
@@ -42,6 +46,7 @@ __all__ = [
     "ReceiveConfig",
     "ReceiveOptions",
     "ReportConfig",
+    "ReportOptions",
     "RotateConfig",
     "RunConfig",
     "SelectConfig",
@@ -60,11 +65,23 @@ class PathsConfig(Record):
     """Of the cache of replies; None: `replies/` in the user's cache folder."""
 
 
+class ReportOptions(Record):
+    """What goes into `reports/`, beside the page of the verb itself."""
+
+    tables: bool = True
+    """Every table of a page also as CSV, Parquet, JSON and Markdown."""
+    samples: bool = True
+    """Prompts, replies and reasons of single samples; without them pages hold figures alone."""
+    site: bool = False
+    """The index of everything, with a page for each run."""
+
+
 class VerbConfig(Record):
     """What every verb has."""
 
     do: str
     paths: PathsConfig = PathsConfig()
+    report: ReportOptions = ReportOptions()
     progress: Literal["auto", "plain", "off"] = "auto"
 
 
@@ -159,6 +176,12 @@ class GateConfig(VerbConfig):
     gate: GateOptions = GateOptions()
 
 
+class CompareConfig(VerbConfig):
+    """`do=compare`: stored runs held against each other."""
+
+    compare: CompareOptions = CompareOptions()
+
+
 class AuditConfig(RunConfig):
     """`do=audit`: logs made into a suite, put to models, judged. Several models are several of these."""
 
@@ -188,6 +211,28 @@ class AuditConfig(RunConfig):
         return self
 
 
+class ConvertConfig(RunConfig):
+    """`do=convert`: a suite's train split learned by a model, and what came of it put to the gate."""
+
+    cluster: tuple[str, ...] | None = None
+    """Categories of the suite, by id or label; None: all of them."""
+    convert: ConvertOptions = ConvertOptions()
+
+    @field_validator("cluster", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_suite(cls, data: Any) -> Any:
+        """The keys of `suite=replay` are not for this verb: its `cluster` is another one."""
+        if isinstance(data, dict) and ("logs" in data or data.get("chain") is not None):
+            msg = "do=convert learns from a suite that is there: make it with do=build, then suite=NAME"
+            raise ValueError(msg)
+        return data
+
+
 class LoadConfig(SuiteVerbConfig):
     """`do=load`: the log's own load played to an engine."""
 
@@ -196,8 +241,27 @@ class LoadConfig(SuiteVerbConfig):
     load: LoadOptions = LoadOptions()
 
 
+class ReportVerbOptions(ReportOptions):
+    """What `do=report` can be told besides."""
+
+    figures: bool = False
+    """Every picture also as SVG, PNG and CSV, for a paper; this needs matplotlib."""
+    clusters: str | None = None
+    """Folder that `do=cluster` made, for the map of its tasks among the figures."""
+
+    @field_validator("clusters")
+    @classmethod
+    def _map_with_figures(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not info.data.get("figures"):
+            msg = "it is for the figures of a paper: add report.figures=true, or leave report.clusters out"
+            raise ValueError(msg)
+        return value
+
+
 class ReportConfig(VerbConfig):
     """`do=report`: the leaderboard, made anew from the runs on disk."""
+
+    report: ReportVerbOptions = ReportVerbOptions()
 
     runs: tuple[str, ...] = ()
     """Run folders; empty: the latest of each suite, model, protocol and weights."""
@@ -207,7 +271,8 @@ class ExportTarget(Record):
     """Which format, and where to."""
 
     to: str
-    """`inspect`: logs that `inspect view` reads. `lm_eval`: result files as its `--log_samples` leaves them."""
+    """`inspect`: logs that `inspect view` reads. `lm_eval`: result files as its `--log_samples` leaves them.
+    `statgate`, `nel`: results for those gates. `pytest_benchmark`: the times, for `pytest-benchmark compare`."""
     out: str | None = None
     """Folder; None: `export/` within each run's."""
 
@@ -370,9 +435,11 @@ VERBS: dict[str, type[VerbConfig]] = {
     "rotate": RotateConfig,
     "build": BuildConfig,
     "load": LoadConfig,
+    "convert": ConvertConfig,
     "leakcheck": LeakcheckConfig,
     "select": SelectConfig,
     "audit": AuditConfig,
     "accept": AcceptConfig,
     "gate": GateConfig,
+    "compare": CompareConfig,
 }

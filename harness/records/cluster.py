@@ -7,8 +7,8 @@ from pydantic import Field
 from harness.records.base import Record
 
 __all__ = [
-    "AgentNode", "Cluster", "ClusterBook", "ClusterCosts", "ClusterEdit", "ClusterFamily", "MapPoint", "NamesBill",
-    "Stability", "WeekCount",
+    "AgentNode", "Cluster", "ClusterBook", "ClusterCosts", "ClusterEdit", "ClusterFamily", "MapPlace", "MapPoint",
+    "NamesBill", "Stability", "WeekCount",
 ]  # fmt: skip
 
 ClusterFamily = Literal["toolcall", "instruct", "code", "extraction", "classification", "routing", "summary", "other"]
@@ -119,6 +119,14 @@ class MapPoint(Record):
     call: str
     text: str
     """How what varies begins."""
+
+
+class MapPlace(Record):
+    """A dot of the map without what was said: kept in `map.json`, for pictures that are drawn later."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    cluster: str
 
 
 class ClusterEdit(Record):

@@ -84,6 +84,8 @@ class CategorySummary(Record):
     interval: Interval | None
     traffic_frac: float | None = None
     """Share of the suite's traffic that it stands for; None for a suite that stands for none."""
+    title: str | None = Field(default=None, exclude_if=lambda title: title is None)
+    """What people call it, where its name is only an id: a cluster of logs."""
 
 
 class TrafficSummary(Record):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -26,6 +25,7 @@ from harness.report.audit_table import (
     surety,
 )
 from harness.report.formats import counted, percent, points, rate, seconds, usd
+from harness.report.links import explorer_link
 from harness.report.page import environment, static_text, write_html
 from harness.report.select_figures import bars_of
 from harness.report.select_table import claim_text, rough, verdict_text
@@ -128,8 +128,8 @@ def _line(audit: Audit, one: AuditCluster) -> _Line:
 def _evidence(audit: Audit, cell: AuditCell, cluster: str) -> str:
     """The model's answers in the cluster, in the sample explorer."""
     run = audit.selection.variant(cell.variant).run
-    where = {"run": run} | ({} if audit.selection.by == "all" else {"category": cluster})
-    return f"{audit.links['leaderboard']}#{urlencode(where)}"
+    category = "" if audit.selection.by == "all" else cluster
+    return explorer_link(audit.links["leaderboard"], run=run, category=category)
 
 
 def _takes(audit: Audit, variant: str) -> int:

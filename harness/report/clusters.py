@@ -16,7 +16,7 @@ from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint
 from harness.report.formats import counted, percent, seconds, usd
 from harness.report.page import environment, static_text, write_html
 
-__all__ = ["build_page", "write_page"]
+__all__ = ["build_page", "without_texts", "write_page"]
 
 _CSS: Final = ("base.css", "table.css", "figures.css", "quantize.css", "clusters.css", "print.css")
 _JS: Final = ("dom.js", "tip.js", "clusters.js")
@@ -57,6 +57,14 @@ class _Row:
 def write_page(book: ClusterBook, points: Sequence[MapPoint], path: Path) -> None:
     """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
     write_html(path, build_page(book, points))
+
+
+def without_texts(book: ClusterBook, points: Sequence[MapPoint]) -> tuple[ClusterBook, list[MapPoint]]:
+    """Both without what was said in calls: no examples, words or templates of instructions, nothing on the dots."""
+    clusters = tuple(one.model_copy(update={"examples": (), "words": ()}) for one in book.clusters)
+    nodes = tuple(one.model_copy(update={"template": "", "slot": None}) for one in book.nodes)
+    bare = book.model_copy(update={"clusters": clusters, "nodes": nodes})
+    return bare, [one.model_copy(update={"text": ""}) for one in points]
 
 
 def build_page(book: ClusterBook, points: Sequence[MapPoint]) -> str:

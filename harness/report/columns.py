@@ -4,17 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pydantic import JsonValue
-
 from harness.records import MissClass
 from harness.records.summary import PassK, Quantiles, Summary
 from harness.report.economy import cost_range, small_model, watt_hours
-from harness.report.formats import memory, percent, points, rate, seconds, share_text, usd
+from harness.report.facts import engine_of, hardware_of, licence_of, parameters_of, where_of
+from harness.report.formats import memory, parameters, percent, points, rate, seconds, share_text, usd
 from harness.report.group import Group
 from harness.report.provenance import recorded_mark, unmeasured_reason
 from harness.report.view import RunView
 
-__all__ = ["COLUMNS", "Cell", "Column", "abstention", "columns_for", "config_text", "definitions", "well_formed"]
+__all__ = ["COLUMNS", "GENERAL", "Cell", "Column", "abstention", "columns_for", "definitions", "well_formed"]
 
 _NOT_MEASURED = "not measured"
 _NO_SCORE = "no attempt was scored"
@@ -30,6 +29,8 @@ _FORMS: Final[dict[str, tuple[str, str]]] = {
              "whether it is right."),
     "answers": ("Readable", "Share of scored attempts in whose reply an answer was found, in per cent. Not whether it "
                 "is right."),
+    "steps": ("Well-formed", "Share of scored steps whose reply could be decoded and fits the schema of the tools, in "
+              "per cent. Not whether it was as on record."),
     "sessions": ("Readable", "Share of the replies whose calls could be read, in per cent."),
     "agents": ("Readable", "Share of the agent's replies whose calls could be read, in per cent."),
 }  # fmt: skip
@@ -61,6 +62,8 @@ class Column:
     numeric: bool = True
     best: str = ""
     """Which way is better: `high`, `low` or neither."""
+    extra: bool = False
+    """Whether it shows only if the reader asks for it."""
 
 
 def well_formed(summary: Summary) -> float | None:
@@ -75,16 +78,6 @@ def abstention(summary: Summary) -> tuple[float, int] | None:
     table = summary.decisions
     wanted = table.should_abstain_called + table.should_abstain_silent if table else 0
     return (table.should_abstain_silent / wanted, wanted) if table and wanted else None
-
-
-def config_text(config: dict[str, JsonValue], *path: str) -> str | None:
-    """The text or number at a path of a run's configuration; None if it is not there."""
-    value: JsonValue = config
-    for step in path:
-        if not isinstance(value, dict) or step not in value:
-            return None
-        value = value[step]
-    return str(value) if isinstance(value, str | int | float) and value != "" else None
 
 
 def _maybe(value: float | None, text: Callable[[float], str], reason: str = _NOT_MEASURED) -> Cell:
@@ -184,8 +177,14 @@ def _memory(run: RunView) -> Cell:
     return Cell(facts.memory_bytes, memory(facts.memory_bytes))
 
 
-def _licence(run: RunView) -> Cell:
-    return _word(config_text(run.manifest.config, "model", "licence"), "not in the configuration of the run")
+def _parameters(run: RunView) -> Cell:
+    found = parameters_of(run)
+    none = Cell(None, reason="neither weights nor configuration tell")
+    return none if found is None else Cell(found, parameters(found))
+
+
+def _hardware(run: RunView) -> Cell:
+    return _word(hardware_of(run), f"not known: the answers are {where_of(run)}")
 
 
 def _form(run: RunView) -> Cell:
@@ -246,6 +245,7 @@ def _rank(_: RunView) -> Cell:
 _TTFT = _quantile(lambda summary: summary.ttft_s, "p50", _NOT_MEASURED)
 _TTFT_95 = _quantile(lambda summary: summary.ttft_s, "p95", _NOT_MEASURED)
 _TPOT = _quantile(lambda summary: summary.tpot_s, "p50", _NO_TOKENS)
+_TPOT_95 = _quantile(lambda summary: summary.tpot_s, "p95", _NO_TOKENS)
 _E2E = _quantile(lambda summary: summary.e2e_s, "p50", _NOT_MEASURED)
 _E2E_95 = _quantile(lambda summary: summary.e2e_s, "p95", _NOT_MEASURED)
 _TASK = _quantile(lambda summary: summary.task_s, "p50", "not a suite of agents' tasks")
@@ -260,9 +260,13 @@ COLUMNS: tuple[Column, ...] = (
            lambda run: Cell(run.summary.protocol, run.summary.protocol), numeric=False),
     Column("quantization", "Quant.", "Run", "How the weights are stored. Fewer bits: smaller, often faster, sometimes "
            "less accurate.", lambda run: _word(run.summary.quantization, "the server does not say"), numeric=False),
-    Column("rank", "Rank", "Quality", "Place by accuracy within its suite. A span such as 1–3 means that intervals "
-           "overlap: they do not decide the order within the span, and they do not prove the runs equal either.",
-           _rank, best="low"),
+    Column("engine", "Engine", "Run", "The program that answered; build and settings are among the run's conditions.",
+           lambda run: _word(engine_of(run), "the answers are on record"), numeric=False, extra=True),
+    Column("where", "Where", "Run", "Who answers: a local engine, a hosted service, or a log.",
+           lambda run: _word(where_of(run), ""), numeric=False, extra=True),
+    Column("rank", "Rank", "Quality", "Place within its suite, by accuracy{by_traffic}. A span such as 1–3 is a tie: "
+           "within it no order is decided, which does not prove the runs equal. They are compared sample by sample, "
+           "all pairs together at 5 % (Holm); else intervals apart decide.", _rank, best="low"),
     Column("accuracy", "Accuracy", "Quality", "Mean value of the scored attempts, in per cent, with its interval. "
            "{rule}", _accuracy, best="high"),
     Column("traffic", "By traffic", "Quality", "Accuracy in per cent with each category counting by the calls of the "
@@ -291,6 +295,8 @@ COLUMNS: tuple[Column, ...] = (
            best="low"),
     Column("tpot", "TPOT p50", "Speed", "Time per output token after the first: (last token − first token) / "
            "(output tokens − 1). Median over {replies}.", _TPOT, best="low"),
+    Column("tpot_p95", "TPOT p95", "Speed", "Time per output token that 95 of 100 {replies} stay under.", _TPOT_95,
+           best="low", extra=True),
     Column("e2e_p50", "e2e p50", "Speed", "End to end: from the intended send to the last byte. Median over {replies}.",
            _E2E, best="low"),
     Column("e2e_p95", "e2e p95", "Speed", "End-to-end time that 95 of 100 {replies} stay under.", _E2E_95, best="low"),
@@ -314,13 +320,25 @@ COLUMNS: tuple[Column, ...] = (
            "(arXiv:2506.02153): it fits a common consumer device, and is practical there for one user. Device and "
            "reason stand behind each value; the bounds are 2 s to the first token and 10 tokens a second.", _small,
            numeric=False),
+    Column("parameters", "Params", "Needs", "Parameters of the model: of the weights as they were read, else as its "
+           "configuration has it.", _parameters, best="low"),
     Column("memory", "Memory", "Needs", "Resident memory of the engine after loading the weights.", _memory,
            best="low"),
-    Column("licence", "Licence", "Needs", "Licence of the weights.", _licence, numeric=False),
+    Column("hardware", "Hardware", "Needs", "Processor, cores and memory of the machine that answered.", _hardware,
+           numeric=False, extra=True),
+    Column("licence", "Licence", "Needs", "Licence of the weights.",
+           lambda run: _word(licence_of(run), "not in the configuration of the run"), numeric=False),
     Column("date", "Date", "Needs", "When the run started (UTC).",
            lambda run: _word(run.summary.started_at[:10], "not recorded"), numeric=False),
 )  # fmt: skip
 """In the order of the page, with places for the words of a family."""
+
+
+GENERAL: Final = {
+    "unit": "attempt", "units": "attempts", "replies": "attempts, or replies of an agent", "rule": "", "form": "Form",
+    "form_rule": "", "by_traffic": ", by traffic where the suite stands for some",
+}  # fmt: skip
+"""The words where tables of several families are spoken of."""
 
 
 def columns_for(group: Group) -> tuple[Column, ...]:
@@ -334,6 +352,7 @@ def columns_for(group: Group) -> tuple[Column, ...]:
         "replies": "replies" if family.key in {"agents", "sessions"} else "attempts",
         "form": form,
         "form_rule": form_rule,
+        "by_traffic": " by traffic" if group.by_traffic else "",
     }
     runs = [*group.current, *group.older]
     found: list[Column] = []
@@ -354,7 +373,6 @@ def definitions(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
     if len({group.family.key for group in groups}) == 1:
         return list(dict.fromkeys((column.title, "", column.definition) for _, column in shown))
     found: dict[tuple[str, str, str], None] = {}
-    general = {"unit": "attempt", "units": "attempts", "replies": "attempts, or replies of an agent", "rule": ""}
     order = [column.key for column in COLUMNS]
     for group, column in sorted(shown, key=lambda one: order.index(one[1].key) if one[1].key in order else 6):
         plain = next((one for one in COLUMNS if one.key == column.key), None)
@@ -363,7 +381,7 @@ def definitions(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
         elif plain is None:
             found[(column.title, "", column.definition)] = None
         else:
-            found[(plain.title.format(**general), "", plain.definition.format(**general))] = None
+            found[(plain.title.format(**GENERAL), "", plain.definition.format(**GENERAL))] = None
     return list(found)
 
 

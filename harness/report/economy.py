@@ -15,7 +15,7 @@ from harness.report.formats import usd
 from harness.report.group import Group
 from harness.report.view import RunView
 
-__all__ = ["BreakEven", "break_evens", "cost_range", "small_model", "watt_hours"]
+__all__ = ["BreakEven", "break_evens", "cost_range", "pace_of", "small_model", "watt_hours"]
 
 _DAY_S = 86_400
 _OPTIONS = DoctorOptions()
@@ -140,7 +140,7 @@ def break_evens(group: Group) -> tuple[BreakEven, ...]:
                     machine_usd_per_day=24 * hourly,
                     hosted_usd_per_call=cost,
                     machine=hardware.title,
-                    pace=_pace(run),
+                    pace=pace_of(run),
                     priced=priced,
                     energy_usd_per_call=energy,
                 )
@@ -185,7 +185,8 @@ def _replies_per_s(run: RunView) -> float | None:
     return done / summary.wall_s if summary.wall_s and done else None
 
 
-def _pace(run: RunView) -> str:
+def pace_of(run: RunView) -> str:
+    """How requests were sent: how many at once, or by which schedule."""
     settings = run.manifest.config.get("run")
     if not isinstance(settings, dict):
         return "its own pace"

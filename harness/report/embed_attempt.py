@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from harness.records import Attempt, JudgeFacts, Reply, Score, Step, Timing, ToolResult, Usage
+from harness.records import Attempt, Failure, JudgeFacts, Reply, Score, ServerTiming, Step, Timing, ToolResult, Usage
 from harness.report.packing import Json, Texts, known, plain
 from harness.report.text import visible
 
-__all__ = ["answer_json", "verdict_json"]
+__all__ = ["answer_json", "failure_text", "verdict_json"]
 
 
 def verdict_json(score: Score | None, texts: Texts, *, calls_shown: bool = False) -> Json:
@@ -53,17 +53,26 @@ def answer_json(attempt: Attempt | None, texts: Texts, most_steps: int | None = 
         return {}
     failure = attempt.failure
     found: Json = {"timing": _marks(attempt.timing), "tries": attempt.tries if attempt.tries > 1 else None}
+    found["server"] = _server(attempt.server)
+    found["failed"] = [texts.add(failure_text(one)) for one in attempt.failed_tries]
     if attempt.steps:
         found |= _steps(attempt, texts, most_steps)
     elif attempt.reply is not None:
         found |= _reply(attempt.reply, texts)
     if failure is not None:
-        found["failure"] = texts.add(f"{failure.boundary} · {failure.kind}: {failure.message}")
+        found["failure"] = texts.add(failure_text(failure))
     found["tokens"] = _tokens(attempt.usage)
     found["usd"] = attempt.cost_usd
     found["told_usd"] = attempt.recorded_cost_usd
     found["origin"] = None if attempt.origin == "measured" else attempt.origin
     return known(found)
+
+
+def failure_text(failure: Failure) -> str:
+    """Whose failure, which, and what is known of it, in a line."""
+    status = "" if failure.status is None else f" (HTTP {failure.status})"
+    wait = "" if failure.retry_after_s is None else f"; asked to wait {failure.retry_after_s:g} s"
+    return f"{failure.boundary} · {failure.kind}{status}: {failure.message}{wait}"
 
 
 def _reply(reply: Reply, texts: Texts) -> Json:
@@ -100,6 +109,7 @@ def _step(number: int, step: Step, texts: Texts) -> Json:
                 "calls": _results(step.results, texts),
                 "unreadable": texts.add(step.unreadable),
                 "timing": _marks(step.timing),
+                "server": _server(step.server),
                 "out": step.usage.output_tokens,
                 "tries": step.tries if step.tries > 1 else None,
             }
@@ -135,6 +145,14 @@ def _tokens(usage: Usage) -> Json:
             "by": usage.counted_by,
         }
     )
+
+
+def _server(told: ServerTiming | None) -> Json | None:
+    """What the server says of its own time, in milliseconds."""
+    if told is None:
+        return None
+    parts = {"queue": told.queue_s, "prompt": told.prompt_s, "predicted": told.predicted_s}
+    return {name: round(value * 1000, 2) for name, value in parts.items() if value is not None}
 
 
 def _marks(timing: Timing) -> Json:

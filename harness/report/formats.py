@@ -2,7 +2,7 @@
 
 from math import floor, log10
 
-__all__ = ["change", "counted", "memory", "percent", "points", "rate", "seconds", "share_text", "usd"]
+__all__ = ["change", "counted", "memory", "parameters", "percent", "points", "rate", "seconds", "share_text", "usd"]
 
 _THIN = "\u202f"
 
@@ -90,6 +90,15 @@ def memory(count: int) -> str:
     if count >= 1 << 30:
         return f"{_three(count / (1 << 30))}{_THIN}GiB"
     return f"{count / (1 << 20):.0f}{_THIN}MiB"
+
+
+def parameters(count: int) -> str:
+    r"""Parameters of a model in millions or billions.
+
+    >>> parameters(134_515_008), parameters(3_821_079_552)
+    ('135\u202fM', '3.82\u202fB')
+    """
+    return f"{_three(count / 1e9)}{_THIN}B" if count >= 999_500_000 else f"{_three(count / 1e6)}{_THIN}M"
 
 
 def counted(count: int, noun: str) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from harness.records import AgentTarget, ReplayTarget, Sample, TextTarget, ToolTarget, TrajectoryTarget
 from harness.report.family import Family, family_of
 from harness.report.formats import counted
-from harness.report.view import RunView, SuiteKey, latest, suites
+from harness.report.ranks import Rank, places
+from harness.report.view import RunView, SuiteKey, latest, ranked_by_traffic, suites
 
-__all__ = ["Group", "group_of", "groups_of", "suite_label"]
+__all__ = ["Group", "group_of", "groups_of", "names_of", "suite_label"]
 
 _MOST_SETTINGS = 3
 
@@ -30,6 +31,10 @@ class Group:
     """Whether it matters how the model is told of its tools."""
     names: dict[str, str]
     """Of each run, told apart from the others."""
+    by_traffic: bool = False
+    """Whether the order is that of the accuracy by traffic, not by samples."""
+    places: tuple[Rank | None, ...] = ()
+    """What each of the ranked runs can hold, in their order."""
 
     def why_apart(self, run: RunView) -> str:
         """Why a run is not ranked, as the rest of a sentence; empty if it is."""
@@ -54,15 +59,19 @@ def group_of(runs: Sequence[RunView], older: Sequence[RunView] = (), title: str 
     """The runs of one suite, best first, as a group."""
     apart = sorted(filter(_is_apart, runs), key=lambda run: run.summary.of_run is not None)
     by_protocol = _by_protocol(runs)
+    ranked = tuple(run for run in runs if not _is_apart(run))
+    by_traffic = ranked_by_traffic(runs)
     return Group(
         title=title or (suite_label(runs[0]) if runs else ""),
         anchor=anchor,
         family=family_of(runs),
-        ranked=tuple(run for run in runs if not _is_apart(run)),
+        ranked=ranked,
         apart=tuple(apart),
         older=tuple(older),
         by_protocol=by_protocol,
-        names=_names([*runs, *older], by_protocol=by_protocol),
+        names=names_of([*runs, *older], by_protocol=by_protocol),
+        by_traffic=by_traffic,
+        places=tuple(places(ranked, by_traffic=by_traffic)),
     )
 
 
@@ -117,7 +126,8 @@ def _has_protocol(sample: Sample) -> bool:
     return isinstance(target, ToolTarget | AgentTarget) or (isinstance(target, TextTarget) and target.match == "json")
 
 
-def _names(runs: Sequence[RunView], *, by_protocol: bool) -> dict[str, str]:
+def names_of(runs: Sequence[RunView], *, by_protocol: bool) -> dict[str, str]:
+    """A name for each run that tells it apart: model, protocol, quantization and settings, as far as it takes them."""
     plain = {run.id: f"{run.title}, {run.summary.protocol}" if by_protocol else run.title for run in runs}
     stored: dict[str, set[str | None]] = {}
     for run in runs:

@@ -8,8 +8,7 @@ from harness.report.family import Family, floor_of
 from harness.report.formats import counted, percent, share_text
 from harness.report.group import Group
 from harness.report.pairs import Pair
-from harness.report.ranks import ranks
-from harness.report.view import RunView
+from harness.report.view import RunView, standing
 from harness.runner.traffic import overflow_text
 
 __all__ = ["Headline", "headline", "overview"]
@@ -40,8 +39,8 @@ def headline(group: Group, pairs: Sequence[Pair] = ()) -> Headline:
     if not scored:
         none = "No run can be ranked." if apart else "No attempt was scored, so there is nothing to rank yet."
         return Headline(none, tuple(filter(None, [apart])))
-    best, rivals = scored[0], _rivals(scored)
-    told = f"{group.names[best.id]}: {_result(best, group.family)}"
+    best, rivals = scored[0], _rivals(group)
+    told = f"{group.names[best.id]}: {_by_traffic(best, group)}{_result(best, group.family)}"
     if len(scored) == 1:
         title = f"{told}."
     elif rivals:
@@ -50,7 +49,7 @@ def headline(group: Group, pairs: Sequence[Pair] = ()) -> Headline:
         title = f"Best: {told}."
     harms = _attacks(scored, group)
     findings = [
-        _interval(best),
+        _interval(best, group),
         *_overflows(scored, group),
         _not_decided(rivals, group),
         harms,
@@ -69,7 +68,7 @@ def overview(groups: Sequence[Group]) -> Headline:
         scored = [run for run in group.ranked if run.summary.accuracy is not None]
         if len({run.title for run in scored}) < 2:
             alone += 1
-        elif any(rival.title != scored[0].title for rival in _rivals(scored)):
+        elif any(rival.title != scored[0].title for rival in _rivals(group)):
             undecided += 1
         else:
             leads[scored[0].title] += 1
@@ -81,18 +80,24 @@ def overview(groups: Sequence[Group]) -> Headline:
     return Headline(f"{counted(len(groups), 'suite')}: {', '.join(parts)}.", ())
 
 
-def _rivals(scored: Sequence[RunView]) -> list[RunView]:
-    first = ranks([run.summary.accuracy_interval for run in scored])[0]
-    return [scored[index] for index in first.rivals] if first else []
+def _rivals(group: Group) -> list[RunView]:
+    first = group.places[0]
+    return [group.ranked[index] for index in first.rivals] if first else []
 
 
-def _interval(best: RunView) -> str:
-    interval, accuracy = best.summary.accuracy_interval, best.summary.accuracy
-    if interval is None or accuracy is None:
+def _by_traffic(best: RunView, group: Group) -> str:
+    found = standing(best, by_traffic=True)
+    return f"{percent(found.value)} by traffic, " if group.by_traffic and found else ""
+
+
+def _interval(best: RunView, group: Group) -> str:
+    found = standing(best, by_traffic=group.by_traffic)
+    if found is None or found.interval is None:
         return ""
-    between = share_text(interval.low, interval.high)
-    level, n = f"{interval.level * 100:g} %", counted(best.summary.n_scored, "attempt")
-    return f"{percent(accuracy)} accuracy, {level} interval {between}: {n} cannot tell closer than that."
+    between = share_text(found.interval.low, found.interval.high)
+    level, n = f"{found.interval.level * 100:g} %", counted(best.summary.n_scored, "attempt")
+    what = "accuracy by traffic" if group.by_traffic else "accuracy"
+    return f"{percent(found.value)} {what}, {level} interval {between}: {n} cannot tell closer than that."
 
 
 def _listed(runs: Sequence[RunView], group: Group) -> str:
@@ -113,8 +118,11 @@ def _overflows(scored: Sequence[RunView], group: Group) -> list[str]:
 def _not_decided(rivals: Sequence[RunView], group: Group) -> str:
     if not rivals:
         return ""
-    names = _listed(rivals, group)
-    return f"Its interval overlaps with that of {names}. A paired comparison or more samples may decide it."
+    names, first = _listed(rivals, group), group.places[0]
+    if first is None or not first.pairs:
+        return f"Its interval overlaps with that of {names}. A paired comparison or more samples may decide it."
+    tests = "" if first.pairs == 1 else f", {counted(first.pairs, 'pair')} judged together"
+    return f"Sample by sample it is not shown to be better than {names}{tests}. More samples may decide it."
 
 
 def _attacks(scored: Sequence[RunView], group: Group) -> str:

@@ -11,6 +11,7 @@ _HEIGHT = 13.0
 _RADII = (11.0, 20.0, 32.0, 46.0, 62.0)
 _ANGLES = 16
 _LEADER_FROM = 15.0
+_SHIFTS = (0.0, -9.0, 9.0, -14.0, 14.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def place_labels(
 ) -> list[Label | None]:
     """A label for each (x, y, text), None where every place tried is taken.
 
-    Tried in turn: rings of growing radius around the point, from the right side on. First come, first served, so
-    callers put the points that matter most first.
+    Tried in turn: right and left beside the point, then rings of growing radius around it, from the right side on.
+    First come, first served, so callers put the points that matter most first.
     """
     taken = list(obstacles)
     found: list[Label | None] = []
@@ -74,7 +75,7 @@ def _free(label: Label, taken: Sequence[Box], frame: Box) -> bool:
 
 def _candidates(x: float, y: float, text: str) -> list[Label]:
     width = len(text) * _CHARACTER
-    found = []
+    found = [_beside(x, y + shift, text, width, side) for shift in _SHIFTS for side in (1, -1)]
     for radius in _RADII:
         for step in range(_ANGLES):
             turn = (step + 1) // 2 * (1 if step % 2 else -1) * 2 * pi / _ANGLES
@@ -86,6 +87,13 @@ def _candidates(x: float, y: float, text: str) -> list[Label]:
             anchor, anchor_x = _anchor(cos(turn), box)
             found.append(Label(text, anchor_x, at_y + _HEIGHT * 0.3, anchor, box, leader))
     return found
+
+
+def _beside(x: float, y: float, text: str, width: float, side: int) -> Label:
+    """Close by on the right (1) or the left (-1), a little higher or lower where the middle is taken."""
+    near = x + side * _RADII[0]
+    box = Box(min(near, near + side * width), y - _HEIGHT / 2, max(near, near + side * width), y + _HEIGHT / 2)
+    return Label(text, near, y + _HEIGHT * 0.3, "start" if side > 0 else "end", box, None)
 
 
 def _anchor(side: float, box: Box) -> tuple[str, float]:

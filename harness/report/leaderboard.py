@@ -16,13 +16,18 @@ from markupsafe import Markup
 from harness.errors import DataError
 from harness.records import PROTOCOLS
 from harness.report.breakdown import MISSES
-from harness.report.columns import definitions
-from harness.report.embed import Embedded, embed
+from harness.report.choices import Choice, choices, column_choices
+from harness.report.columns import Column, definitions
+from harness.report.embed import embed
+from harness.report.figures.html import FIGURE_JS
 from harness.report.formats import counted, percent, usd
-from harness.report.group import groups_of
+from harness.report.group import Group, groups_of
 from harness.report.headline import Headline, overview
+from harness.report.matrix import Matrix, matrix
 from harness.report.page import environment, static_text
 from harness.report.section import Section, section
+from harness.report.side_files import SideFiles, alone
+from harness.report.tables import Links
 from harness.report.view import RunView
 
 __all__ = ["build_leaderboard", "write_leaderboard"]
@@ -32,14 +37,27 @@ _JS: Final = (
     "dom.js",
     "state.js",
     "tip.js",
+    *FIGURE_JS,
+    "columns.js",
+    "filters.js",
+    "cells.js",
     "table.js",
+    "explorer_data.js",
     "explorer_list.js",
     "explorer_target.js",
     "explorer_steps.js",
+    "explorer_diff.js",
     "explorer_detail.js",
+    "explorer_keys.js",
     "explorer.js",
     "main.js",
 )
+
+_PAGE_BYTES: Final = 4_900_000
+"""A page has to stay below 5 MB."""
+_MORE_SCRIPTS: Final = "\0more scripts\0"
+_DATA: Final = "\0data\0"
+"""Stand in the filled template for what depends on its size: no text from outside holds a NUL there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +67,16 @@ class _Page:
     head: Headline
     strap: str
     sections: tuple[Section, ...]
-    data: Embedded
     protocols: tuple[str, ...]
     n_older: int
     definitions: tuple[tuple[str, str, str], ...]
+    matrix: Matrix | None
+    choices: tuple[Choice, ...]
+    column_choices: tuple[tuple[str, tuple[Column, ...]], ...]
+    samples: bool
+    """Whether prompts and replies stand in the explorer."""
+    exports: Links
+    """Where its tables lie as data."""
 
     @property
     def many(self) -> bool:
@@ -60,8 +84,13 @@ class _Page:
         return len(self.sections) > 1
 
 
-def build_leaderboard(runs: Sequence[RunView]) -> str:
+def build_leaderboard(
+    runs: Sequence[RunView], side: SideFiles | None = None, *, samples: bool = True, exports: Links | None = None
+) -> str:  # fmt: skip
     """The page as HTML, a function of the runs alone; without runs, a page that says so.
+
+    side: where prompts and replies go that would make the page larger than 5 MB; without it all are inside. samples:
+    whether they may be told at all. exports: links to the tables as data.
 
     Of each model × protocol × suite the latest run counts; older ones are rows that the reader can unfold.
     """
@@ -71,35 +100,48 @@ def build_leaderboard(runs: Sequence[RunView]) -> str:
         head=_nothing() if not groups else sections[0].head if len(groups) == 1 else overview(groups),
         strap=_strap(sections),
         sections=sections,
-        data=embed(groups),
         protocols=tuple(name for name in PROTOCOLS if any(run.summary.protocol == name for run in runs)),
         n_older=sum(len(group.older) for group in groups),
         definitions=tuple(definitions(groups)),
+        matrix=matrix(groups),
+        choices=choices(groups),
+        column_choices=column_choices([one.columns for one in sections]),
+        samples=samples,
+        exports=exports or {},
     )
-    return _render(page)
+    return _with_data(_render(page), groups if samples else [], side)
 
 
-def write_leaderboard(runs: Sequence[RunView], path: Path) -> None:
+def write_leaderboard(
+    runs: Sequence[RunView], path: Path, *, samples: bool = True, exports: Links | None = None
+) -> None:  # fmt: skip
     """Writes the page to `path`, whole or not at all; its folder is made where it is missing.
 
-    Raises DataError if it cannot be written.
+    What does not fit into the page goes to files beside it, in `<name>-data/`: they are written first, and those of an
+    earlier page are removed last. Raises DataError if it cannot be written.
     """
-    page = build_leaderboard(runs)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        draft = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-            draft.chmod(0o644)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with alone(path.parent):
+            side = SideFiles(path)
+            _write(build_leaderboard(runs, side, samples=samples, exports=exports), path)
+            side.sweep()
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error.strerror or error}); choose another folder: paths.reports=…"
         ) from error
+
+
+def _write(page: str, path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        draft.chmod(0o644)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _nothing() -> Headline:
@@ -130,8 +172,20 @@ def _environment() -> Environment:
     return made
 
 
+def _with_data(frame: str, groups: Sequence[Group], side: SideFiles | None) -> str:
+    """The page with its data in the room that is left.
+
+    Only where there are files beside it may its script add scripts; what stands in the page still runs by its hash.
+    """
+    data = embed(groups, _PAGE_BYTES - len(frame.encode()), side)
+    head, _, body = frame.partition(_MORE_SCRIPTS)
+    before, _, after = body.rpartition(_DATA)
+    more = " 'strict-dynamic'" if data.files else ""
+    return f"{head}{more}{before}{data.json}{after}"
+
+
 def _render(page: _Page) -> str:
-    """The page through its template; the script runs by its hash alone, so nothing injected could."""
+    """The page through its template, with room for its data; nothing injected could run."""
     script = f'(() => {{\n"use strict";\n{static_text(_JS)}\n}})();'
     return (
         _environment()
@@ -142,6 +196,7 @@ def _render(page: _Page) -> str:
             css=Markup(static_text(_CSS)),
             script=Markup(script),
             script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-            data=Markup(page.data.json),
+            data=Markup(_DATA),
+            more_scripts=Markup(_MORE_SCRIPTS),
         )
     )

@@ -1,4 +1,4 @@
-"""JSON that is safe inside HTML, and texts that stand in it once."""
+"""JSON that is safe inside HTML, and texts that stand in it once, none of them longer than a page can bear."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,9 +7,12 @@ from typing import Final
 import orjson
 from pydantic import BaseModel, JsonValue
 
-from harness.report.text import visible
+from harness.report.text import clip, visible
 
-__all__ = ["Json", "Texts", "html_json", "json_text", "known", "plain"]
+__all__ = ["LONGEST", "Json", "Texts", "html_json", "json_text", "known", "plain"]
+
+LONGEST: Final = 20_000
+"""Characters of a text that a page holds; of a longer one it holds head and tail, with a note of what is left out."""
 
 _IN_HTML: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
 
@@ -30,18 +33,24 @@ def html_json(value: JsonValue) -> bytes:
 
 @dataclass(slots=True)
 class Texts:
-    """Every text once; records refer to it by its number."""
+    """Every text once, fit to be shown; records refer to it by its number."""
 
+    longest: int = LONGEST
+    """Characters from which on a text is cut."""
     items: list[str] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
+    chars: int = 0
+    """Of all items together."""
 
     def add(self, text: str | None) -> int | None:
         """Number of a text; None for none."""
         if text is None:
             return None
         if text not in self.index:
+            shown = visible(clip(text, self.longest))
             self.index[text] = len(self.items)
-            self.items.append(text)
+            self.items.append(shown)
+            self.chars += len(shown)
         return self.index[text]
 
     def value(self, value: object) -> int | None:

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import DataError
+from harness.report.links import explorer_query
 from harness.report.text import visible
 from harness.store.runfolder import write_atomic
 
@@ -16,7 +17,7 @@ __all__ = ["environment", "shown", "static_text", "write_html"]
 
 def environment() -> Environment:
     """Templates that escape what they are given, spell out invisible characters and refuse a name that is not there."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
         finalize=shown,
@@ -24,6 +25,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["explorer"] = explorer_query
+    return made
 
 
 def shown(value: object) -> object:

@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import JsonValue
 
 from harness.records import Protocol
 from harness.records.summary import Interval
-from harness.report.columns import Cell, Column, config_text
+from harness.report.columns import Cell, Column
+from harness.report.economy import pace_of
+from harness.report.facts import Facets, config_text, facets_of, hardware_of, parameters_of
 from harness.report.family import Floor, floor_of
-from harness.report.formats import counted, memory, percent, seconds, share_text, usd
+from harness.report.formats import counted, memory, parameters, percent, seconds, share_text, usd
 from harness.report.group import Group, suite_label
 from harness.report.provenance import answers_text, recorded_cost_text
-from harness.report.ranks import Rank, ranks
+from harness.report.ranks import Rank
 from harness.report.view import RunView
 
 __all__ = ["Row", "conditions", "table_rows", "warnings"]
+
+_FIRST: Final = ("Engine", "Settings", "Weights", "Context and slots", "Load", "Hardware", "Started", "Harness")
+"""Conditions that show without opening a row."""
+_LONGEST: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,14 @@ class Row:
     first_apart: bool
     """Whether it is the first of those that are not ranked."""
     older: bool
+    facets: Facets
+    """What the row is filtered by."""
+
+    @property
+    def short_conditions(self) -> str:
+        """The conditions that a reader asks for first, a line each."""
+        found = [f"{label}: {_short(value)}" for label, value in self.conditions if label in _FIRST]
+        return "\n".join(found)
 
     @property
     def interval_text(self) -> str:
@@ -53,6 +68,10 @@ class Row:
         level = f"{self.interval.level * 100:g} % interval {self.interval_text} ({self.interval.method})"
         floor = "" if self.floor is None else f"; {self.floor.text}"
         return level + floor
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…"
 
 
 def warnings(run: RunView) -> tuple[str, ...]:
@@ -86,12 +105,15 @@ def conditions(run: RunView) -> tuple[tuple[str, str], ...]:
         ("Prompt", _named(_part(manifest.config, "prompt"))),
         ("Generation", _named(_part(manifest.config, "generation"))),
         ("Context and slots", _slots(run)),
+        ("Load", None if run.summary.recorded else pace_of(run)),
         ("Weights", _weights(run)),
+        ("Quantization", run.summary.quantization),
         (
             "Chat template",
             f"sha256 {facts.chat_template_sha256[:12]}" if facts and facts.chat_template_sha256 else None,
         ),
-        ("Hardware", f"{machine.cpu}, {cores}"),
+        ("Hardware", hardware_of(run)),
+        ("Asked from", None if hardware_of(run) else f"{machine.cpu}, {cores}"),
         ("System", f"{machine.system}, Python {machine.python}"),
         ("Suite", f"{suite_label(run)}, sha256 {run.summary.suite_hash[:12]}"),
         ("Trials and seed", f"{run.summary.trials} trial(s) per sample, seed {manifest.seed}"),
@@ -134,8 +156,9 @@ def _weights(run: RunView) -> str | None:
     if weights is None:
         return None
     size = f"{weights.file}, {memory(weights.bytes)}"
-    parameters = f", {weights.parameters / 1e6:,.0f} M parameters" if weights.parameters else ""
-    return f"{size}{parameters}, {weights.source or 'source not recorded'}, sha256 {weights.sha256[:12]}"
+    known = parameters_of(run)
+    count = f", {parameters(known)} parameters" if known else ""
+    return f"{size}{count}, {weights.source or 'source not recorded'}, sha256 {weights.sha256[:12]}"
 
 
 def _judge(run: RunView) -> str | None:
@@ -157,9 +180,9 @@ def _judge(run: RunView) -> str | None:
 
 def table_rows(group: Group, columns: Sequence[Column]) -> list[Row]:
     """One row a run: the best first, then those that are not ranked, older ones last."""
-    places = ranks([run.summary.accuracy_interval for run in group.ranked])
     found = [
-        _row(run, place, _rank_note(place, group), columns) for run, place in zip(group.ranked, places, strict=True)
+        _row(run, place, _rank_note(place, group), columns)
+        for run, place in zip(group.ranked, group.places, strict=True)
     ]
     for place_apart, run in enumerate(group.apart):
         why = f"Not ranked: {group.why_apart(run)}."
@@ -171,12 +194,20 @@ def table_rows(group: Group, columns: Sequence[Column]) -> list[Row]:
 def _rank_note(rank: Rank | None, group: Group) -> str:
     if rank is None:
         return "No interval, so no rank."
+    others = len(group.ranked) - 1
+    how = f"sample by sample, {counted(rank.pairs, 'pair')} judged together at 5 % (Holm)"
     if rank.decided:
-        others = len(group.ranked) - 1
-        return f"Interval apart from all {others} others of this suite." if others else "The only run."
+        if not others:
+            return "The only run."
+        return f"Decided against {others} of {others}: " + (
+            f"{how}." if rank.pairs else "its interval is apart from each."
+        )
     names = [group.names[group.ranked[index].id] for index in rank.rivals]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Not decided: the interval overlaps with {'; '.join(names[:3])}{more}."
+    against = f"{'; '.join(names[:3])}{more}"
+    if rank.pairs:
+        return f"Not decided against {against}: {how}."
+    return f"Not decided: the interval overlaps with {against}."
 
 
 def _row(run: RunView, rank: Rank | None, note: str, columns: Sequence[Column]) -> Row:
@@ -197,4 +228,5 @@ def _row(run: RunView, rank: Rank | None, note: str, columns: Sequence[Column]) 
         apart="",
         first_apart=False,
         older=False,
+        facets=facets_of(run),
     )

@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import orjson
 from pydantic import JsonValue
 
 from harness.config import AgentConfig, GenerationConfig, JudgeConfig, PromptConfig
 from harness.records import Attempt, Sample, Score
+from harness.records.interval import Interval
 from harness.records.manifest import Manifest
 from harness.records.summary import Summary
 
-__all__ = ["RunView", "SuiteKey", "latest", "suites"]
+__all__ = ["RunView", "Standing", "SuiteKey", "latest", "ranked_by_traffic", "standing", "suites"]
 
 SuiteKey = tuple[str, str]
 """Name and hash of a suite: accuracies are compared within one key only."""
@@ -31,6 +34,8 @@ _DECIDING: dict[str, dict[str, JsonValue]] = {
     "suite.options": {},
 }
 """Parts of the configuration that make another set-up, with their defaults."""
+_TELLING = frozenset({"model.generation.logprobs"})
+"""Keys within them that only ask for more to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class RunView:
     samples: tuple[Sample, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     scores: tuple[Score, ...] = ()
+    folder: Path | None = field(default=None, compare=False)
+    """Where the texts of attempts and scores are, if these hold none; None if they hold them."""
     by_key: dict[str, Score] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +97,7 @@ class RunView:
             values = node if isinstance(node, dict) else {part.rpartition(".")[2]: node} if node else {}
             prefix = part if isinstance(node, dict) else part.rpartition(".")[0]
             for key, value in values.items():
-                if value not in (None, [], {}, defaults.get(key)):
+                if value not in (None, [], {}, defaults.get(key)) and f"{prefix}.{key}" not in _TELLING:
                     found[f"{prefix}.{key}"] = value if isinstance(value, str) else orjson.dumps(value).decode()
         return found
 
@@ -102,10 +109,45 @@ class RunView:
                 found[score.sample].append(score.value)
         return {sample: sum(values) / len(values) for sample, values in found.items()}
 
+    def traffic_weights(self) -> dict[str, float]:
+        """Calls of the log that each sample stands for: its weight, scaled to the traffic of its category.
+
+        As `runner.traffic` has it; a category without traffic keeps the weights of its samples.
+        """
+        own: dict[str, float] = defaultdict(float)
+        for sample in self.samples:
+            own[sample.category] += sample.weight
+        calls = self.summary.traffic.calls if self.summary.traffic else 0.0
+        shares = {name: one.traffic_frac for name, one in self.summary.by_category.items()}
+        scale = {name: calls * (shares.get(name) or 0.0) / weight or 1.0 for name, weight in own.items()}
+        return {sample.id: sample.weight * scale[sample.category] for sample in self.samples}
+
     def exact(self) -> int | None:
         """Number of scored attempts worth exactly 1; None if the lines were not kept."""
         values = [score.value for score in self.scores if score.value is not None]
         return sum(value == 1 for value in values) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a run is ranked by: an accuracy with its interval, if it has one."""
+
+    value: float
+    interval: Interval | None
+
+
+def ranked_by_traffic(runs: Iterable[RunView]) -> bool:
+    """Whether runs of one suite are ranked by traffic: every one that was scored has an accuracy by traffic."""
+    scored = [run.summary for run in runs if run.summary.accuracy is not None and run.summary.of_run is None]
+    return bool(scored) and all(summary.traffic is not None for summary in scored)
+
+
+def standing(run: RunView, *, by_traffic: bool) -> Standing | None:
+    """What the run is ranked by; None if nothing was scored."""
+    summary = run.summary
+    if by_traffic:
+        return None if summary.traffic is None else Standing(summary.traffic.accuracy, summary.traffic.interval)
+    return None if summary.accuracy is None else Standing(summary.accuracy, summary.accuracy_interval)
 
 
 def latest(runs: Iterable[RunView]) -> tuple[list[RunView], list[RunView]]:
@@ -141,12 +183,11 @@ def suites(runs: Sequence[RunView]) -> list[list[RunView]]:
     for run in runs:
         groups[keys.get(run.summary.of_run or "", run.suite_key)].append(run)
     for group in groups.values():
-        group.sort(
-            key=lambda run: (
-                run.summary.of_run is None,
-                -1.0 if run.summary.accuracy is None else run.summary.accuracy,
-                run.id,
-            ),
-            reverse=True,
-        )
+        by_traffic = ranked_by_traffic(group)
+        group.sort(key=partial(_order, by_traffic=by_traffic), reverse=True)
     return sorted(groups.values(), key=lambda group: (-group[0].summary.n_planned, -len(group), group[0].suite_key))
+
+
+def _order(run: RunView, *, by_traffic: bool) -> tuple[bool, float, str]:
+    found = standing(run, by_traffic=by_traffic)
+    return run.summary.of_run is None, -1.0 if found is None else found.value, run.id

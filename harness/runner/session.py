@@ -34,6 +34,7 @@ from harness.runner.request import chat_request
 from harness.runner.stopping_summary import as_stopped
 from harness.runner.summarise import summarise
 from harness.runner.tally import Tally
+from harness.runner.traffic import named
 from harness.store.compact import compact_apart
 from harness.store.journal import Journal
 from harness.store.outcomes import final_outcomes
@@ -49,7 +50,7 @@ from harness.store.runfolder import (
     write_record,
 )
 
-__all__ = ["Session"]
+__all__ = ["Session", "public_config"]
 
 _LOOKED_AT = 512
 _NOTE_EVERY_S = 5.0
@@ -294,7 +295,7 @@ class Session:
             harness_version=__version__,
             commit=head,
             dirty=dirty,
-            config=_public(config.model_dump(mode="json")),
+            config=public_config(config.model_dump(mode="json", exclude={"report"})),
             config_hash=config_hash(self.job),
             suite=self.job.suite,
             suite_hash=self.job.suite_hash,
@@ -329,7 +330,7 @@ class Session:
         traffic, samples = self.job.traffic, self.job.samples
         title = config.model.title
         found = summarise(self.tally, self.manifest, config, self.n_planned, title, traffic=traffic, samples=samples)
-        return as_stopped(found, self.manifest.early)
+        return named(as_stopped(found, self.manifest.early), self.job.titles)
 
     def close(self) -> None:
         """Closes the journals."""
@@ -369,7 +370,7 @@ def _write_samples(path: Path, samples: tuple[Sample, ...]) -> None:
     write_atomic(path, "".join(sample.model_dump_json() + "\n" for sample in samples))
 
 
-def _public(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def public_config(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The configuration without keys, and without the folders of whoever ran it: of a path the file's name is kept."""
 
     def clean(key: str, value: JsonValue) -> JsonValue:

@@ -9,7 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Final
+from types import TracebackType
+from typing import BinaryIO, Final, Self
 
 import numpy as np
 import orjson
@@ -19,7 +20,7 @@ from harness.records import Attempt, Score, attempt_key
 from harness.store.journal import opened, parse_line, read_lines
 from harness.store.runfolder import ATTEMPTS, SCORES
 
-__all__ = ["final_outcomes", "fits"]
+__all__ = ["Outcomes", "final_outcomes", "fits"]
 
 _BEGINNING: Final = re.compile(
     rb'\{"sample":"([^"\\]+)","(?:model":"[^"\\]*","protocol|category)":"[^"\\]*","trial":([0-9]+),'
@@ -54,6 +55,35 @@ def final_outcomes(folder: Path) -> Iterator[tuple[Attempt, Score | None]]:
                 continue
             attempt = parse_line(body, Attempt, attempts_path)
             yield attempt, _score_of(attempt, scores)
+
+
+class Outcomes:
+    """The last outcome of any attempt of a run, looked up by its key, within a `with` block.
+
+    Raises DataError, when it is entered or asked, if a journal is damaged or cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._attempts = _Index(self._folder / ATTEMPTS, self._stack)
+        self._scores = _Index(self._folder / SCORES, self._stack)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def of(self, sample: str, trial: int) -> tuple[Attempt | None, Score | None]:
+        """An attempt with its score, None for what is not on disk."""
+        body = next(self._attempts.lines(attempt_key(sample, trial)), None)
+        if body is None:
+            return None, None
+        attempt = parse_line(body, Attempt, self._attempts.path)
+        return attempt, _score_of(attempt, self._scores)
 
 
 class _Index:

@@ -20,9 +20,12 @@ from harness.records.cluster import ClusterBook
 from harness.records.decision import Selection
 from harness.report.audit import write_page
 from harness.report.audit_table import markdown_page, print_audit
+from harness.report.decision_tables import audit_tables, selection_tables
 from harness.report.formats import counted
 from harness.report.select import write_page as write_selection_page
 from harness.report.select_table import markdown_page as selection_markdown
+from harness.report.site import finish_pages
+from harness.report.tables import keep_tables
 from harness.select.build import select, subject_of
 from harness.store.calls import read_calls, read_curated
 from harness.store.outcomes import final_outcomes
@@ -67,7 +70,7 @@ def main(configs: Sequence[AuditConfig]) -> None:
         _raise_for([one.error for one in candidates if one.error], len(candidates), judged=False)
         return
     asked = ask(candidates, first.run.budget, _say)
-    leaderboard = refresh_leaderboard(Path(first.paths.results), Path(first.paths.reports))
+    leaderboard = refresh_leaderboard(Path(first.paths.results), Path(first.paths.reports), first.report)
     if asked.interrupted:
         say_aside("interrupted: the same command goes on from here")
         raise KeyboardInterrupt
@@ -201,7 +204,10 @@ def _judge(
         command=audit_command(words),
     )
     audit = build_audit(folder.name, selection, runs, _log(config, chain), told)
+    keep_tables(reports, "select", selection_tables(selection), config.report)
+    keep_tables(reports, "audit", audit_tables(audit), config.report)
     _write(audit, folder, reports / "audit.html")
+    finish_pages(results, reports, config.report)
 
 
 def _runs(config: AuditConfig, folders: Sequence[Path]) -> tuple[list[StoredRun], list[str]]:

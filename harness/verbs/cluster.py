@@ -12,14 +12,17 @@ from harness.assets.progress import console_progress
 from harness.assets.store import cache_dir
 from harness.cluster.build import build
 from harness.cluster.features import features_of
-from harness.cluster.folder import Kept, read_kept, write_kept
+from harness.cluster.folder import Kept, read_kept, write_kept, write_map
 from harness.cluster.naming import name_clusters, naming_seat
 from harness.cluster.vectors import embedding_named, need_sklearn
 from harness.config import ClusterConfig
 from harness.errors import DataError
 from harness.records.cluster import Cluster, ClusterBook, NamesBill
-from harness.report.clusters import write_page
+from harness.report.clusters import without_texts, write_page
 from harness.report.formats import counted, percent, seconds, usd
+from harness.report.machine_tables import cluster_tables
+from harness.report.site import finish_pages
+from harness.report.tables import keep_tables
 from harness.report.text import visible
 from harness.store.calls import read_calls
 
@@ -56,8 +59,13 @@ def main(configs: Sequence[ClusterConfig]) -> None:
             name_clusters(built.book, seat, options.names, cache_dir() / "names")
         )
         write_kept(folder, built.kept)
+    write_map(folder, built.points)
     page = Path(config.paths.reports) / "clusters.html"
-    write_page(built.book, built.points, page)
+    texts = config.report.samples
+    shown = (built.book, built.points) if texts else without_texts(built.book, built.points)
+    write_page(*shown, page)
+    keep_tables(page.parent, "clusters", cluster_tables(built.book, texts=texts), config.report)
+    finish_pages(Path(config.paths.results), page.parent, config.report)
     _show(built.book)
     aside = Console(stderr=True)
     for what, where in (("clusters", folder), ("page", page)):

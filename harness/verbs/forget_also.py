@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from harness.cluster.folder import ASSIGNMENTS, BOOK, read_kept, write_kept
+from harness.cluster.folder import ASSIGNMENTS, BOOK, MAP, read_kept, write_kept
 from harness.errors import ConfigError
 from harness.records.cluster import Cluster, ClusterBook
 from harness.store.calls import CALLS, CURATED_MANIFEST
@@ -137,6 +137,7 @@ def _mend_clusters(folder: Path, calls: frozenset[str]) -> int:
     note = f"{len(gone)} calls forgotten on {day}: words, costs and weeks are of before; do=cluster makes them anew"
     kept.book = _book_without(kept.book, calls, gone, note)
     write_kept(folder, kept)
+    (folder / MAP).unlink(missing_ok=True)
     return len(kept.assigned)
 
 

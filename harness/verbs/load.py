@@ -27,6 +27,9 @@ from harness.records import Attempt, ReplayTarget, Sample
 from harness.records.load import LoadBook, LoadGoal, LoadPoint
 from harness.report.formats import percent, seconds
 from harness.report.load import today, write_page
+from harness.report.machine_tables import load_tables
+from harness.report.site import finish_pages
+from harness.report.tables import keep_tables
 from harness.runner.attempt import Asker
 from harness.runner.engine import Lane, warm_asker
 from harness.runner.facts import machine_facts
@@ -90,6 +93,8 @@ def _leave(test: _Test, book: LoadBook) -> None:
     write_record(test.folder / "load.json", book)
     page = Path(test.config.paths.reports) / "load.html"
     write_page(book, page)
+    keep_tables(page.parent, "load", load_tables(book), test.config.report)
+    finish_pages(Path(test.config.paths.results), page.parent, test.config.report)
     _show(book)
     aside = Console(stderr=True)
     for what, where in (("load", test.folder), ("page", page)):

@@ -16,8 +16,10 @@ from harness.quantize.frontier import Made, build_frontier, memory_need
 from harness.quantize.ladder import Ladder, Rung, build_ladder, wanted
 from harness.quantize.plan import find_folder, plan_key, read_plan, ready, write_plan
 from harness.records.frontier import Frontier, FrontierPlan
+from harness.report.machine_tables import frontier_tables
 from harness.report.quantize import write_page
 from harness.report.quantize_table import markdown_page, print_frontier
+from harness.report.tables import keep_tables
 from harness.report.view import RunView
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
@@ -139,7 +141,8 @@ def _write(config: QuantizeConfig, folder: Path, frontier: Frontier, stored: dic
     page = reports / "quantize.html"
     views = {name: RunView(run.manifest, run.summary, run.samples, (), run.scores) for name, run in stored.items()}
     write_page(frontier, views, page)
-    board = refresh_leaderboard(Path(config.paths.results), reports)
+    keep_tables(reports, "quantize", frontier_tables(frontier), config.report)
+    board = refresh_leaderboard(Path(config.paths.results), reports, config.report)
     plan = read_plan(folder) or FrontierPlan(key="")
     write_plan(folder, plan.model_copy(update={"complete": frontier.complete}))
     print_frontier(frontier)

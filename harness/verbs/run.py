@@ -47,7 +47,7 @@ def main(configs: Sequence[RunConfig]) -> None:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
     _say(outcomes, resumable=configs[0].run.resume != "never")
     paths = configs[0].paths
-    page = refresh_leaderboard(Path(paths.results), Path(paths.reports))
+    page = refresh_leaderboard(Path(paths.results), Path(paths.reports), configs[0].report)
     Console(stderr=True).print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
     if any(outcome.interrupted for outcome in outcomes):
         raise KeyboardInterrupt
@@ -81,7 +81,7 @@ def make_job(config: RunConfig, on_progress: OnProgress, backend: Backend | None
     samples = with_examples(suite.samples, config, cache_dir(), on_progress) if config.model.examples else suite.samples
     return Job(
         config, suite.spec.name, suite.hash, samples, backend, weights, scorer, suite.data,
-        ceiling=ceiling, traffic=suite.traffic,
+        ceiling=ceiling, traffic=suite.traffic, titles=suite.spec.titles,
     )  # fmt: skip
 
 

@@ -11,9 +11,12 @@ from harness.config import SelectConfig, SelectOptions
 from harness.errors import ConfigError, DataError
 from harness.records.cluster import ClusterBook
 from harness.records.decision import Selection
+from harness.report.decision_tables import selection_tables
 from harness.report.formats import counted
 from harness.report.select import write_page
 from harness.report.select_table import markdown_page, print_selection
+from harness.report.site import finish_pages
+from harness.report.tables import keep_tables
 from harness.report.view import RunView, SuiteKey, latest
 from harness.select.build import select, subject_of
 from harness.store.runfolder import (
@@ -62,6 +65,8 @@ def _write(config: SelectConfig, folder: Path, found: Selection) -> None:
     point_latest(folder)
     page = Path(config.paths.reports) / "select.html"
     write_page(found, page)
+    keep_tables(page.parent, "select", selection_tables(found), config.report)
+    finish_pages(Path(config.paths.results), page.parent, config.report)
     print_selection(found)
     aside = Console(stderr=True)
     for what, where in (("selection", folder), ("page", page)):

@@ -200,8 +200,8 @@ def test_deep_link_opens_its_sample_beside_another_run(open_page: Open, board: s
 
     assert page.locator("#detail h3").first.inner_text() == "multiple_3"
     assert page.locator("#detail h4.run").all_inner_texts() == [
-        "SmolLM2-135M-Instruct, prompted, Q4_1",
-        "SmolLM2-135M-Instruct, constrained, Q4_1",
+        "A · SmolLM2-135M-Instruct, prompted, Q4_1",
+        "B · SmolLM2-135M-Instruct, constrained, Q4_1",
     ]
     assert page.locator("#samples").bounding_box() is not None
     assert page.evaluate("scrollY") > 500

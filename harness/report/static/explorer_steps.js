@@ -56,7 +56,7 @@ function stepTimes(row, longest) {
   for (const step of row.steps) {
     const end = endOf(step.timing), first = Math.min(step.timing?.first ?? end, end);
     const tools = (step.calls ?? []).reduce((sum, call) => sum + (call.ms ?? 0), 0);
-    bars.push([step.i + 1, at, first, end - first, tools]);
+    bars.push([step.i + 1, at, first, end - first, tools, phasesOf(step.timing ?? {})]);
     at += end + tools;
   }
   if (!at) return null;
@@ -64,11 +64,11 @@ function stepTimes(row, longest) {
   const total = row.timing?.end ?? at;
   const svg = el("svg", { class: "times", viewBox: `0 0 ${width} ${bars.length * line + 2}`, role: "img",
     "aria-label": `${ms(total)} in all; ${bars.map(([number, , first, rest, tools]) => `step ${number}: reply ${ms(first + rest)}${tools ? `, tools ${ms(tools)}` : ""}`).join("; ")}` });
-  bars.forEach(([number, from, first, rest, tools], place) => {
+  bars.forEach(([number, from, first, rest, tools, phases], place) => {
     const y = place * line + 2;
     let x = 20 + from * scale;
     svg.append(el("text", { x: 15, y: y + 9, "text-anchor": "end" }, String(number)));
-    for (const [kind, size] of [["t-first", first], ["t-rest", rest], ["t-tool", tools]]) {
+    for (const [kind, size] of [...phases.map(([kind, , start, stop]) => [kind, stop - start]), ["t-tool", tools]]) {
       if (size <= 0.005) continue;
       const wide = Math.max(1, size * scale);
       svg.append(el("rect", { class: kind, x, y, width: wide, height: line - 4 }));
@@ -76,7 +76,8 @@ function stepTimes(row, longest) {
     }
     svg.append(el("text", { x: x + 4, y: y + 9 }, ms(first + rest + tools)));
   });
-  const keys = [["t-first", "to first token"], ["t-rest", "generating"], ["t-tool", "tools"]].filter(([kind]) => kind !== "t-tool" || bars.some((bar) => bar[4]));
+  const drawn = new Set(bars.flatMap((bar) => [...bar[5].map(([kind]) => kind), bar[4] ? "t-tool" : ""]));
+  const keys = [["t-wait", "waiting to be sent"], ["t-head", "connecting, to the headers"], ["t-first", "to first token"], ["t-rest", "generating"], ["t-tail", "to last byte"], ["t-tool", "tools"]].filter(([kind]) => drawn.has(kind));
   return block(`Time: ${ms(total)}`, svg, el("ul", { class: "legend" }, ...keys.map(([kind, name]) => el("li", {},
     el("svg", { width: 12, height: 10, "aria-hidden": "true" }, el("rect", { class: kind, width: 12, height: 10 })), name))));
 }

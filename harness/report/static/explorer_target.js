@@ -34,7 +34,7 @@ function toolsOf(tools, text) {
 }
 
 /** A closed part of a card, for what is long and seldom looked at. */
-const folded = (title, ...children) => el("details", { class: "fold" }, el("summary", {}, title), ...children);
+const folded = (title, ...children) => el("details", { class: "fold" }, el("summary", {}, ...marked(title)), ...children);
 
 function toolTarget(sample, text) {
   if (sample.expect === "no_call") return block("Target", el("p", {}, "No call: none of the tools helps here."));

@@ -13,15 +13,18 @@ function setUpTheme() {
 
 setUpTheme();
 setUpTips();
+setUpPictures();
 if (byId("filters")) {
-  setUpTables();
+  const restore = setUpTables();
   const show = setUpExplorer();
   const linked = state.has("run") || state.has("sample");
-  show({ quiet: !linked });
+  show({ quiet: !linked, linked });
+  markEntry();
   if (linked) byId("samples").scrollIntoView({ behavior: "instant" });
   addEventListener("hashchange", () => {
-    if (!follow()) return;
-    show();
-    byId("samples").scrollIntoView();
+    const taken = follow();
+    if (taken === "all") restore();
+    if (taken) show({ quiet: !state.has("run"), linked: true });
+    if (taken === "explorer") byId("samples").scrollIntoView();
   });
 }

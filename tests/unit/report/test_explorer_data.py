@@ -5,14 +5,15 @@ import pytest
 
 from harness.records import AgentTarget, CodeTarget, InstructionTarget
 from harness.report import RunView
+from harness.report.details import MOST_STEPS
 from harness.report.embed import embed
 from harness.report.group import group_of
+from tests.support.explorer_data import joined
 from tests.support.report_families import agent_run, answer_run, code_run, instruct_run, lm_eval_run
 
 
 def embedded(run: RunView, budget: int = 4_500_000) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(embed([group_of([run])], budget).json)
-    return found
+    return joined(embed([group_of([run])], budget).json)
 
 
 def test_instructions_come_one_by_one_with_their_arguments() -> None:
@@ -98,24 +99,15 @@ def test_plan_and_later_turns_of_a_task_are_there() -> None:
     ]
 
 
-def test_long_tasks_lose_middle_steps_before_the_page_grows_too_large() -> None:
+def test_long_task_keeps_its_first_steps_and_its_last() -> None:
     run = agent_run(trials=1)
-    long = [attempt.model_copy(update={"steps": attempt.steps * 60}) for attempt in run.attempts]
-    stretched = RunView.of(run.manifest, run.summary, run.samples, long, run.scores)
+    place = max(range(len(run.attempts)), key=lambda number: len(run.attempts[number].steps))
+    long = run.attempts[place].model_copy(update={"steps": run.attempts[place].steps * 100})
 
-    found = embed([group_of([stretched])], 300_000)
+    row = embedded(RunView.of(run.manifest, run.summary, run.samples, [long], run.scores[place : place + 1]))
+    steps = row["runs"][0]["rows"][0]["steps"]
 
-    rows = json.loads(found.json)["runs"][0]["rows"]
-    assert len(found.json) <= 300_000
-    assert found.steps_to
-    for row, attempt in zip(rows, long, strict=True):
-        assert len(row["steps"]) == found.steps_to
-        assert row["steps"][-1]["i"] == len(attempt.steps) - 1
-        assert len(row["steps"]) + row["steps_cut"] == len(attempt.steps)
-
-
-def test_page_within_its_size_keeps_every_step() -> None:
-    found = embed([group_of([agent_run()])])
-
-    assert found.steps_to is None
-    assert "steps_cut" not in found.json
+    assert len(steps) == MOST_STEPS < len(long.steps)
+    assert [step["i"] for step in steps[:-1]] == list(range(MOST_STEPS - 1))
+    assert steps[-1]["i"] == len(long.steps) - 1
+    assert row["runs"][0]["rows"][0]["steps_cut"] == len(long.steps) - MOST_STEPS

@@ -4,7 +4,7 @@ from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -13,6 +13,7 @@ from harness.records import MissClass
 from harness.report import RunView, build_leaderboard, write_leaderboard
 from harness.report.breakdown import MISSES
 from harness.report.columns import COLUMNS
+from tests.support.explorer_data import embedded
 from tests.support.report_families import every_family
 from tests.support.report_runs import four_runs, made_run
 
@@ -36,14 +37,6 @@ def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
     return parser.found
 
 
-def embedded(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
-    assert found
-    data = json.loads(found.group(1))
-    assert isinstance(data, dict)
-    return data
-
-
 def test_same_runs_give_the_same_page() -> None:
     assert build_leaderboard(four_runs()) == build_leaderboard(list(reversed(four_runs())))
 
@@ -61,7 +54,7 @@ def test_page_names_no_address_to_load_from() -> None:
     loading = [value for _, found in tags(page) for name, value in found.items() if name in {"src", "srcset", "action"}]
     links = [found["href"] for tag, found in tags(page) if "href" in found and tag != "link"]
     assert loading == []
-    assert all(link and link.startswith("#") for link in links)
+    assert all(link and link.startswith(("#", "data:text/csv;")) for link in links)
     assert "url(http" not in page
     assert "@import" not in page
 
@@ -140,7 +133,7 @@ def test_ten_megabytes_of_reply_stay_under_five_and_say_what_is_left_out() -> No
     data = embedded(page)
     assert len(data["runs"][0]["rows"]) == len(run.attempts)
     assert re.search(r" … \d{1,3}(,\d{3})+ characters left out … ", data["texts"][data["runs"][0]["rows"][0]["reply"]])
-    assert "characters are shortened here" in page
+    assert data["longest"] == 20_000
 
 
 def test_what_was_not_measured_is_a_dash_with_a_reason() -> None:

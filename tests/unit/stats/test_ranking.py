@@ -119,3 +119,60 @@ def test_what_a_fifth_of_the_prompts_decides_the_rest_does_not_contradict(
     decided = [pair for pair in found.pairs if pair.decided]
     assert len(decided) > 20
     assert all(means[pair.better] > means[pair.worse] for pair in decided)
+
+
+def test_what_a_sample_counts_for_can_turn_an_order_round() -> None:
+    values = {"one": {"x": 1.0, "y": 0.0, "z": 0.0}, "two": {"x": 0.0, "y": 1.0, "z": 1.0}}
+
+    plain, weighted = rank(values), rank(values, weights={"x": 5.0})
+
+    assert plain.models == ("two", "one")
+    assert weighted.models == ("one", "two")
+    assert weighted.means == pytest.approx((5 / 7, 2 / 7))
+    assert weighted.pairs[0].difference == pytest.approx(3 / 7)
+
+
+def test_scores_of_many_models_are_decided_where_draws_alone_could_not() -> None:
+    rng = np.random.default_rng(3)
+    values = {
+        f"m{i:02d}": {
+            str(s): float(np.clip(0.3 + 0.3 * (i == 0) + 0.2 * rng.standard_normal(), 0, 1)) for s in range(300)
+        }
+        for i in range(40)
+    }
+
+    found = rank(values)
+
+    assert len(found.pairs) == 780  # the least p of 20,000 draws times 780 would be above 2 %, times 1,225 above 5 %
+    best = [pair for pair in found.pairs if pair.better == "m00"]
+    assert len(best) == 39
+    assert all(pair.decided and pair.p < 1 / 20_001 for pair in best)
+
+
+def test_draws_agree_with_the_exact_p_of_scores() -> None:
+    rng = np.random.default_rng(5)
+    apart = rng.integers(1, 9, 40) * rng.choice([-1, 1, 1], 40) / 8
+    values = {
+        "one": {str(i): max(0.0, d) for i, d in enumerate(apart)},
+        "two": {str(i): max(0.0, -d) for i, d in enumerate(apart)},
+    }
+
+    exact = rank(values).pairs[0].p
+    nudged = {
+        name: {key: value * (1 + 1e-5 * int(key)) for key, value in held.items()} for name, held in values.items()
+    }
+
+    assert rank(nudged).pairs[0].p == pytest.approx(exact, abs=0.01)
+
+
+def test_equal_models_are_decided_at_most_at_alpha() -> None:
+    rng = np.random.default_rng(11)
+    false = 0
+    for _ in range(60):
+        hard = rng.random(120)
+        values = {
+            f"m{i}": {str(s): float(0.5 * hard[s] + 0.5 * rng.random() < 0.5) for s in range(120)} for i in range(8)
+        }
+        false += rank(values, sessions={str(s): f"s{s // 3}" for s in range(120)}).decided > 0
+
+    assert false <= 8  # binomial(60, 0.05) is above that once in 280 times

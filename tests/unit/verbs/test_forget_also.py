@@ -9,7 +9,7 @@ import yaml
 
 from harness.cluster.build import build as build_clusters
 from harness.cluster.features import features_of
-from harness.cluster.folder import Kept, read_kept, write_kept
+from harness.cluster.folder import MAP, Kept, read_kept, write_kept
 from harness.cluster.vectors import embedding_named
 from harness.config import ClusterOptions, ForgetConfig
 from harness.config.building import BuildOptions
@@ -88,6 +88,7 @@ def test_what_else_holds_the_calls_is_named_and_left(place: Place, capsys: pytes
 
 def test_calls_are_taken_out_everywhere(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     doomed = {one.id for one in read_calls(place.calls) if one.session == "s3"}
+    (place.clusters / MAP).write_text("[]", encoding="utf-8")
     others = [one for one in read_calls(place.calls) if one.session != "s3"]
 
     place.forget(session="s3", also=True)
@@ -95,6 +96,7 @@ def test_calls_are_taken_out_everywhere(place: Place, capsys: pytest.CaptureFixt
     assert f"{place.calls}: 4 calls taken out, {len(others)} left" in capsys.readouterr().out
     assert list(read_calls(place.calls)) == others
     assert doomed.isdisjoint(read_kept(place.clusters).assigned)
+    assert not (place.clusters / MAP).exists()
     assert not any(name in (place.suite / "samples.jsonl").read_text() for name in doomed)
     assert not any(name in (place.suite / "incumbent.jsonl").read_text() for name in doomed)
     assert '{"id": "3-0"}' not in content_bytes(place).decode()

@@ -1,0 +1,2 @@
+setUpTips();
+setUpPictures();
