@@ -47,8 +47,8 @@ class Outcome(Record):
     session: str | None = Field(default=None, exclude_if=lambda one: one is None)
     """Number of the session that the sample shares with others; None: it stands alone. Its name is not kept."""
     digest: str
-    """First 16 digits of the SHA-256 of the sample: whether it is still the same question. Empty where another program's
-    file does not tell the question."""
+    """First 16 digits of the SHA-256 of the sample: whether it is still the same question. Empty where the file
+    of another program does not tell the question."""
     wants_call: bool | None = Field(default=None, exclude_if=lambda one: one is None)
     weight: float = Field(default=1.0, gt=0, exclude_if=lambda one: one == 1)
     """Logged calls that the sample stands for."""

@@ -78,7 +78,7 @@ def setup(protocol: str = "prompted", **more: Any) -> Setup:
     spec = SuiteSpec(
         name="support_v1", title="x", description="x", licence="x", loader="jsonl", scorer="replay", built=built
     )
-    model = ModelConfig(name="student", title="Student", licence="MIT", protocol=protocol)  # type: ignore[arg-type]
+    model = ModelConfig(name="student", title="Student", licence="MIT", protocol=protocol)
     return replace(Setup(spec=spec, model=model, scorer=ReplayScorer(), lengths=_characters), **more)
 
 
