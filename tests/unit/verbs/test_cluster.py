@@ -34,7 +34,7 @@ def test_the_command_prints_the_tasks_and_leaves_folder_and_page(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert "2 tasks in 1 node: 100 % of 80 calls" in done.stdout.replace("\u202f", " ").replace("\xa0", " ")
     names = {one.name for one in (tmp_path / "clusters" / "desk").iterdir()}
-    assert names == {"clusters.json", "assignments.parquet", "centroids.npz", "edits.json"}
+    assert names == {"clusters.json", "assignments.parquet", "centroids.npz", "edits.json", "map.json"}
     page = (tmp_path / "reports" / "clusters.html").read_text()
     assert page.count('<a class="dot') == 80
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
