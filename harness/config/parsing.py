@@ -118,6 +118,8 @@ def explain_validation(error: ValidationError) -> str:
         return f"{key} must be given and is not{more}; add: {key}=…"
     said = first["msg"].removeprefix("Value error, ")
     said = said[0].lower() + said[1:]
+    if isinstance(first["input"], dict):  # of keys that do not go together; the words name them
+        return f"{key}: {said}{more}"
     return f"{key}={first['input']!r}: {said}{more}"
 
 

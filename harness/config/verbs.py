@@ -1,13 +1,12 @@
 """What each verb of the command line takes."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness.config.audit import AuditOptions
 from harness.config.backends import BackendConfig
 from harness.config.building import BuildOptions
-from harness.config.chain import ChainConfig, gathered
 from harness.config.cluster import ClusterOptions
 from harness.config.compare import CompareOptions
 from harness.config.convert import ConvertOptions
@@ -17,8 +16,10 @@ from harness.config.load import LoadOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import ModelConfig
 from harness.config.pii import LeakcheckOptions, PiiConfig
+from harness.config.quantize import QuantizeOptions
 from harness.config.running import AgentConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
 from harness.config.select import SelectOptions, StatsConfig
+from harness.config.verb import PathsConfig, ReportOptions, SuiteVerbConfig, VerbConfig
 from harness.records import Record
 
 __all__ = [
@@ -56,48 +57,6 @@ __all__ = [
 ]
 
 
-class PathsConfig(Record):
-    """Where files go, relative to the current folder."""
-
-    results: str = "results"
-    reports: str = "reports"
-    replies: str | None = None
-    """Of the cache of replies; None: `replies/` in the user's cache folder."""
-
-
-class ReportOptions(Record):
-    """What goes into `reports/`, beside the page of the verb itself."""
-
-    tables: bool = True
-    """Every table of a page also as CSV, Parquet, JSON and Markdown."""
-    samples: bool = True
-    """Prompts, replies and reasons of single samples; without them pages hold figures alone."""
-    site: bool = False
-    """The index of everything, with a page for each run."""
-
-
-class VerbConfig(Record):
-    """What every verb has."""
-
-    do: str
-    paths: PathsConfig = PathsConfig()
-    report: ReportOptions = ReportOptions()
-    progress: Literal["auto", "plain", "off"] = "auto"
-
-
-class SuiteVerbConfig(VerbConfig):
-    """What every verb has that takes a suite which may be made on the way."""
-
-    suite: SuiteConfig
-    chain: ChainConfig | None = Field(default=None, exclude_if=lambda chain: chain is None)
-    """Of `suite=replay`: how the suite is made from logs; on the command line its keys have no prefix."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gathered(cls, data: Any) -> Any:
-        return gathered(data)
-
-
 class RunConfig(SuiteVerbConfig):
     """`do=run`: a suite put to a model."""
 
@@ -107,42 +66,6 @@ class RunConfig(SuiteVerbConfig):
     run: RunnerConfig
     agent: AgentConfig = AgentConfig()
     scoring: ScoringConfig = ScoringConfig()
-
-
-class QuantizeOptions(Record):
-    """Which precisions of a model, and when one counts as no worse."""
-
-    types: tuple[str, ...] | None = None
-    """llama.cpp's names; None: F16, Q8_0, Q6_K, Q4_K_M and Q2_K, or only what `files` has if that has some."""
-    files: dict[str, str] = Field(default_factory=dict)
-    """Files that are ready, by type or any other name."""
-    baseline: str = "F16"
-    """What the others are held against: one of the types or files."""
-    margin: float = Field(default=0.02, gt=0, lt=1)
-    """Loss of accuracy that would matter, as a share of the samples."""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """One-sided chance of a false verdict, for each type on its own."""
-    require: tuple[str, ...] = ()
-    """Exit 1 where one of these has no `pass`."""
-    python: str | None = None
-    """A Python with llama-cpp-python; None: that of `make quantize-env`, or this one."""
-    program: str | None = None
-    """llama.cpp's `llama-quantize` in its place."""
-    threads: int | None = Field(default=None, ge=1)
-    """None: all physical cores."""
-    together: Literal["auto", "on", "off"] = "auto"
-    """All at once, attempts in turn, so that their times compare. `auto`: where memory has room for all of them."""
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _none_given(cls, value: Any) -> Any:
-        """In the configuration it is null where there are none: Hydra takes no new keys for an empty mapping."""
-        return {} if value is None else value
-
-    @field_validator("require", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
 
 class QuantizeConfig(RunConfig):

@@ -29,14 +29,14 @@ from harness.records.learning import LearningPoint
 from harness.runner.facts import commit, machine_facts
 from harness.runner.session import public_config
 from harness.select.lane import lane_of
-from harness.store.runfolder import ATTEMPTS, MANIFEST, SAMPLES, SCORES
+from harness.store.runfolder import ATTEMPTS, MANIFEST, SAMPLES, SCORES, SUMMARY
 from harness.store.runs import StoredRun, read_run
 
 __all__ = ["LEDGER", "TABLE", "Steps", "build_ledger", "paid_back", "read_ledger", "run_files", "shown_curve"]
 
 LEDGER = "ledger.json"
 TABLE = "gate/table.json"
-_RUN_FILES = (MANIFEST, SAMPLES, ATTEMPTS, SCORES)
+_RUN_FILES = (MANIFEST, SUMMARY, SAMPLES, ATTEMPTS, SCORES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ def refuse_unfinished(run: StoredRun) -> None:
         )
     if run.manifest.status == "failed":
         raise BackendError(f"run {name} failed: nothing can be judged by it; see its warnings, and run it again")
+    if not summary.complete and summary.backend == "recorded":
+        raise DataError(
+            f"run {name} is of answers on record, and {summary.n_not_run} of {summary.n_planned} attempts have none: "
+            "add them to its file, or leave their samples out (suite.limit), and run it again"
+        )
     if not summary.complete:
         raise DataError(f"run {name} is {run.manifest.status}, not complete; finish it: run.resume={run.folder}")
     if not summary.n_scored:

@@ -1,4 +1,4 @@
-"""A cluster converted: its rows, its training, the file that came of it, the verdicts, the ledger over all of it."""
+"""A cluster converted: the file that came of it, the verdicts, the ledger over all of it."""
 
 from typing import Literal
 
@@ -6,6 +6,25 @@ from pydantic import Field, JsonValue
 
 from harness.records.attempt import Protocol
 from harness.records.base import Record
+from harness.records.convert_data import (
+    ConvertFile,
+    DataOverlap,
+    DatasetManifest,
+    DatasetRow,
+    LengthStats,
+    LogitsFile,
+    PackingPlan,
+    RowGroup,
+)
+from harness.records.convert_training import (
+    CurvePoint,
+    Estimate,
+    LearningCurve,
+    Method,
+    TrainPlan,
+    TrainPoint,
+    TrainResult,
+)
 from harness.records.manifest import MachineFacts, WeightFacts
 from harness.records.paired import PairedComparison, Span
 from harness.records.summary import Interval
@@ -40,320 +59,8 @@ __all__ = [
     "TrainResult",
 ]
 
-Method = Literal["lora", "dora", "qlora", "full"]
-"""How weights are changed: small factors beside them, those with magnitudes, those beside 4-bit weights, or all."""
-
 GateRow = Literal["base", "examples", "grammar", "tuned", "tuned_grammar", "checkpoint", "reference"]
 """Which set-up a row of the table is. `reference`: the answers on record, or a run that was named."""
-
-
-class ConvertFile(Record):
-    """A file of the folder, by its place in it and by its content."""
-
-    path: str
-    """Relative to the folder."""
-    bytes: int = Field(ge=0)
-    sha256: str
-
-
-class RowGroup(Record):
-    """Rows that are alike in one respect."""
-
-    name: str
-    train: int = Field(default=0, ge=0)
-    validation: int = Field(default=0, ge=0)
-    test: int = Field(default=0, ge=0)
-
-
-class DatasetRow(Record):
-    """A line of `train.jsonl` and `validation.jsonl`: what the engine is sent, and the reply to be learned."""
-
-    id: str
-    """Hash of messages, tools and reply."""
-    sample: str
-    session: str | None = None
-    cluster: str | None = None
-    messages: tuple[dict[str, JsonValue], ...]
-    """As the runner sends them for this sample under the model's protocol and prompt."""
-    tools: tuple[dict[str, JsonValue], ...] | None = None
-    """As the runner sends them: only under the protocol `native`."""
-    reply: dict[str, JsonValue]
-    """The assistant's message that this protocol reads as the right answer: the loss is on it alone."""
-    source: str
-    """`human`, `outcome_verified`, `incumbent`, `suite`, or `teacher:NAME`."""
-    wants_call: bool
-    weight: float = Field(default=1.0, gt=0)
-    count: int = Field(default=1, ge=1)
-    """Samples that it stands for: itself and its duplicates."""
-    prompt_tokens: int | None = None
-    reply_tokens: int | None = None
-    """None: nobody counted."""
-
-
-class LengthStats(Record):
-    """Lengths of rows in tokens."""
-
-    n: int = Field(ge=1)
-    mean: float
-    p50: float
-    p95: float
-    longest: int
-
-
-class PackingPlan(Record):
-    """Rows put side by side into sequences of one length, none of which sees another."""
-
-    tokens: int = Field(ge=1)
-    """Of a sequence."""
-    sequences: int = Field(ge=0)
-    filled_frac: float = Field(ge=0, le=1)
-    """Share of them that is rows."""
-    padded_frac: float = Field(ge=0, le=1)
-    """The same without packing, where every row is padded to the longest."""
-
-
-class DataOverlap(Record):
-    """What the gate's samples have in common with the rows without being contaminated by them. It stops nothing."""
-
-    n: int = Field(ge=0)
-    """Samples of the gate in the clusters that were taken."""
-    same_template: int = Field(ge=0)
-    """Of them, those whose last question is one of train's once numbers and argument values are left out."""
-    values: int = Field(ge=0)
-    """Distinct argument values of their answers."""
-    values_seen: int = Field(ge=0)
-    """Of them, those that are an argument value in train too."""
-    all_values_seen: int = Field(ge=0)
-    """Samples with argument values, all of which are in train."""
-    unseen_tools: tuple[str, ...] = ()
-    """Tools that their answers call and no row does."""
-
-
-class LogitsFile(Record):
-    """What a teacher holds of each token of the replies, for training on its distribution."""
-
-    file: str
-    teacher: str
-    top_k: int = Field(ge=1)
-    rows: int = Field(ge=0)
-    tokens: int = Field(ge=0)
-    tokenizer_sha256: str
-    """Of the vocabulary and merges that teacher and student share."""
-    mass: float = Field(ge=0, le=1)
-    """Mean probability that the kept tokens have together."""
-    seconds: float = Field(ge=0)
-
-
-class DatasetManifest(Record):
-    """What was learned from, and what was kept out of it."""
-
-    schema_version: Literal[1] = 1
-    key: str
-    """Hash over everything that decides a row: suite, cluster, options, protocol, prompt, seed."""
-    suite: str
-    suite_hash: str
-    cluster: str | None
-    """Id or label as it was asked for; None: the whole suite."""
-    clusters: tuple[str, ...] = ()
-    """Categories of the suite that were taken."""
-    protocol: Protocol
-    n_train: int = Field(ge=0)
-    n_validation: int = Field(ge=0)
-    n_test: int = Field(ge=0)
-    """Samples that the gate asks: none of them is a row."""
-    n_call: int = Field(default=0, ge=0)
-    """Rows of train that want a call."""
-    n_no_call: int = Field(default=0, ge=0)
-    sources: tuple[RowGroup, ...] = ()
-    """Rows by where the answer is from: `human`, `outcome_verified`, `incumbent`, `teacher:NAME`, `suite`."""
-    dropped: dict[str, int] = Field(default_factory=dict)
-    """Samples of train and validation that made no row, by reason."""
-    contamination: dict[str, int] = Field(default_factory=dict)
-    """What was compared with the gate's rows and how often it matched, by kind: all of it must be 0."""
-    contamination_checked: int = Field(default=0, ge=0)
-    """Pairs of a row and a sample of the gate that were near enough to be compared."""
-    redaction: JsonValue = None
-    """The policy of the curated calls behind the suite, as `do=curate` wrote it; None: the suite is not from logs."""
-    logs: tuple[str, ...] = ()
-    """Hashes of what the suite was built from, as its own files say."""
-    teacher: str | None = None
-    teacher_calls: int = Field(default=0, ge=0)
-    teacher_usd: float | None = None
-    """What its answers cost; None: no teacher, or a price that nobody knows."""
-    tokens: int | None = None
-    """Of all train rows, prompts and replies; None before the tokenizer has seen them."""
-    reply_tokens: int | None = None
-    """Of the replies alone: what the loss is on."""
-    redaction_sha256: str | None = None
-    """Of the policy in `redaction`, canonically; None: the suite is not from logs."""
-    seed: int = 0
-    validation_from: Literal["calibration", "train", "none"] = "none"
-    """Which split the validation rows are from; `train`: groups of its sessions and near duplicates, set aside."""
-    duplicates: int = Field(default=0, ge=0)
-    """Samples whose row is there already."""
-    near_duplicates: int = Field(default=0, ge=0)
-    """Samples of another session that ask nearly the same and have the same answer as a row."""
-    no_call_wanted: float | None = None
-    """Share of no-call rows that was asked for."""
-    no_call_added: int = Field(default=0, ge=0)
-    """Rows of other clusters, taken to reach it."""
-    teacher_kept: int = Field(default=0, ge=0)
-    """Samples whose row has the teacher's answer."""
-    teacher_wrong: int = Field(default=0, ge=0)
-    """Samples whose answers by the teacher were not kept."""
-    teacher_tokens: int | None = None
-    teacher_run: str | None = None
-    """Name of its run folder within `teacher/`."""
-    lengths: LengthStats | None = None
-    """Of train rows, prompt and reply together; None: nobody counted."""
-    packing: PackingPlan | None = None
-    overlap: DataOverlap | None = None
-    logits: LogitsFile | None = None
-    exports: tuple[str, ...] = ()
-    """Formats of other programs that the rows were written in, each a folder of `export/`."""
-    files: tuple[ConvertFile, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What a reader must know before believing a number."""
-
-
-class TrainPlan(Record):
-    """Everything that decides the trained weights."""
-
-    schema_version: Literal[1] = 1
-    key: str
-    """Hash over all of this and over the rows."""
-    method: Method
-    base: WeightFacts
-    base_folder: str
-    """Folder name of the checkpoint in the cache, or of the user's; no path."""
-    dequantised_from: str | None = None
-    """Type of the GGUF that the base was dequantised from; None: it is a checkpoint."""
-    data_key: str
-    seed: int
-    rank: int | None = None
-    alpha: float | None = None
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ()
-    learning_rate: float
-    epochs: float
-    max_steps: int | None = None
-    batch: int = Field(ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    max_tokens: int = Field(ge=16)
-    packing: bool = False
-    dtype: Literal["float32", "bfloat16", "float16"]
-    device: str
-    processes: int = Field(default=1, ge=1)
-    threads: int | None = None
-    packages: dict[str, str] = Field(default_factory=dict)
-
-
-class Estimate(Record):
-    """What a conversion will take, told before it starts. None: nothing is known of it."""
-
-    rows: int = Field(ge=0)
-    tokens: int | None = None
-    """Read in all epochs together, padding included."""
-    steps: int | None = None
-    seconds: float | None = None
-    """Of training, by a measured or computed speed."""
-    seconds_low: float | None = None
-    seconds_high: float | None = None
-    memory_bytes: int | None = None
-    """Peak of main memory, or of the GPU's where there is one."""
-    memory_available: int | None = None
-    disk_bytes: int | None = None
-    parameters: int | None = None
-    trainable: int | None = None
-    teacher_calls: int = 0
-    teacher_usd: float | None = None
-    machine_usd: float | None = None
-    basis: str = ""
-    """Where the numbers are from, in one sentence."""
-    refused: str | None = None
-    """Why it cannot be done here, with what to type; None: it fits."""
-
-
-class TrainPoint(Record):
-    """A line of `progress.jsonl`."""
-
-    step: int = Field(ge=0)
-    epoch: float | None = None
-    seconds: float | None = None
-    """Of training so far, over all sittings, evaluation left out."""
-    rows: int | None = None
-    """Seen so far."""
-    tokens: int | None = None
-    loss: float | None = None
-    """Mean since the last line."""
-    validation_loss: float | None = None
-    metric: float | None = None
-    """Of the task, on validation rows: 0..1."""
-    learning_rate: float | None = None
-
-
-class TrainResult(Record):
-    """What training left."""
-
-    schema_version: Literal[1] = 1
-    plan: TrainPlan
-    status: Literal["complete", "early_stopped", "interrupted"]
-    steps: int = Field(ge=0)
-    best_step: int | None = None
-    """The checkpoint that was kept."""
-    best_metric: float | None = None
-    metric: str | None = None
-    """What the metric is."""
-    seconds: float = Field(ge=0)
-    """Of training over all sittings."""
-    evaluation_seconds: float | None = None
-    tokens: int | None = None
-    rows: int | None = None
-    sittings: int = 1
-    peak_memory_bytes: int | None = None
-    parameters: int | None = None
-    trainable: int | None = None
-    machine: MachineFacts
-    gpu: str | None = None
-    energy_joules: float | None = None
-    points: tuple[TrainPoint, ...] = ()
-    folder: str
-    """`adapter` or `model`, relative to the folder of the training."""
-    files: tuple[ConvertFile, ...]
-    """Of that folder."""
-    notes: tuple[str, ...] = ()
-
-
-class CurvePoint(Record):
-    """A training on a part of the rows."""
-
-    rows: int = Field(ge=1)
-    steps: int = Field(ge=0)
-    seconds: float = Field(ge=0)
-    metric: float | None
-    """Of the best step, on the validation rows; None where nobody could judge."""
-    n: int = Field(ge=0)
-    """Validation rows."""
-    interval: Interval | None = None
-    """Wilson; of this metric alone, though all trainings are asked the same rows."""
-
-
-class LearningCurve(Record):
-    """What more rows buy, from trainings on parts of them with the same number of steps each."""
-
-    schema_version: Literal[1] = 1
-    key: str
-    points: tuple[CurvePoint, ...]
-    metric: str | None = None
-    exponent: float | None = None
-    """b of error = a · rows^-b; None: the points do not tell."""
-    exponent_interval: Span | None = None
-    next_rows: int | None = None
-    """Twice the largest part."""
-    next_metric: float | None = None
-    next_interval: Span | None = None
-    why: str
-    """What the next doubling buys, or why that cannot be told, in one sentence."""
 
 
 class TensorDelta(Record):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import orjson
 from jinja2 import Environment
@@ -28,7 +27,7 @@ from harness.report.compare_words import (
     verdict_text,
 )
 from harness.report.formats import percent
-from harness.report.links import explorer_query
+from harness.report.links import explorer_query, page_link
 from harness.report.page import environment, static_text, write_html
 from harness.report.tables import Kept, export_links
 
@@ -94,7 +93,7 @@ class _Pair:
     def page_of(self, run: str) -> str | None:
         """The page of a run, where the site has one."""
         path = f"runs/{run}.html"
-        return f"{self.around.root}{quote(path)}" if path in self.around.pages else None
+        return f"{self.around.root}{page_link(path)}" if path in self.around.pages else None
 
     @property
     def grid(self) -> tuple[list[str], list[str], dict[tuple[str, str], int]]:
@@ -141,7 +140,7 @@ def build_page(found: Comparison | CompareMatrix, around: Around | None = None) 
 def _matrix(found: CompareMatrix, around: Around, css: Markup) -> str:
     cells = {(cell.a, cell.b): cell for cell in found.cells}
     links = {
-        key: f"{around.root}{quote(path)}"
+        key: f"{around.root}{page_link(path)}"
         for key in cells
         if (path := f"compare/{pair_file(*key)}.html") in around.pages
     }

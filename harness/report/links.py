@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from harness.report.text import clip, visible
 
-__all__ = ["LONGEST_ID", "explorer_link", "explorer_query", "shown_id"]
+__all__ = ["LONGEST_ID", "explorer_link", "explorer_query", "page_link", "shown_id"]
 
 LONGEST_ID: Final = 300
 """Characters of a sample's id that a page holds."""
@@ -31,3 +31,12 @@ def explorer_query(keys: Mapping[str, str]) -> str:
 def explorer_link(page: str = "", **keys: str) -> str:
     """The whole address; without a page one on the page itself."""
     return f"{page}#{explorer_query(keys)}"
+
+
+def page_link(path: str) -> str:
+    r"""The address of a file under `reports`; of a name that is no UTF-8 its bytes as they lie on disk.
+
+    >>> page_link("runs/a b#1.html"), page_link("runs/\udc80.html")
+    ('runs/a%20b%231.html', 'runs/%80.html')
+    """
+    return quote(path, errors="surrogateescape")

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import DataError
-from harness.report.links import explorer_query
+from harness.report.links import explorer_query, page_link
 from harness.report.text import visible
 from harness.store.runfolder import write_atomic
 
@@ -25,7 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["explorer"] = explorer_query
+    made.filters |= {"explorer": explorer_query, "page_link": page_link}
     return made
 
 

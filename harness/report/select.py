@@ -1,4 +1,4 @@
-"""The page of a selection: one file without a network and without a script, from the record alone to HTML."""
+"""The page of a selection: one file without a network and without a script, from the record to HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from harness.records.decision import Assessment, Decision, Selection
 from harness.report.formats import counted, memory, percent, rate, seconds, usd
+from harness.report.links import explorer_link
 from harness.report.page import environment, static_text, write_html
 from harness.report.select_figures import Bar, Front, bars_of, fronts_of
 from harness.report.select_table import (
@@ -27,6 +28,7 @@ from harness.report.select_table import (
     share_span,
     verdict_text,
 )
+from harness.report.site_links import explorer_runs
 
 __all__ = ["build_page", "write_page"]
 
@@ -56,15 +58,25 @@ class _Page:
     fronts: Sequence[tuple[str, tuple[Front, ...]]]
     labels: dict[str, str]
     plans: tuple[tuple[object, tuple[tuple[str, str], ...]], ...]
+    explorer: frozenset[str]
+
+    def evidence(self, run: str, cluster: str) -> str | None:
+        """The run's replies in the cluster, in the explorer; None where it does not have the run."""
+        if run not in self.explorer:
+            return None
+        return explorer_link("leaderboard.html", run=run, category="" if self.selection.by == "all" else cluster)
 
 
 def write_page(selection: Selection, path: Path) -> None:
-    """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written."""
-    write_html(path, build_page(selection))
+    """Writes the page to `path`, whole or not at all. Raises DataError if it cannot be written.
+
+    It links to the replies of those runs that the leaderboard beside it shows.
+    """
+    write_html(path, build_page(selection, explorer_runs(path.parent)))
 
 
-def build_page(selection: Selection) -> str:
-    """The page as HTML, a function of the record alone."""
+def build_page(selection: Selection, explorer: frozenset[str] = frozenset()) -> str:
+    """The page as HTML. explorer: runs whose samples the leaderboard beside the page shows; without, no links."""
     labels = {one.id: one.label for one in selection.variants}
     used = {
         found.name
@@ -82,6 +94,7 @@ def build_page(selection: Selection) -> str:
         fronts=fronts_of(selection),
         labels=labels,
         plans=tuple((plan, tuple(moves(selection, plan))) for plan in selection.plans),
+        explorer=explorer,
     )
     return _environment().get_template("select.html.j2").render(page=page, css=Markup(static_text(_CSS)))
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote
 
 import orjson
 from jinja2 import Environment
@@ -22,7 +21,7 @@ from harness.report.figures.history import history_plots
 from harness.report.figures.html import Picture, picture
 from harness.report.formats import counted, memory, percent, rate, seconds, usd
 from harness.report.group import Group, groups_of, suite_label
-from harness.report.links import explorer_link
+from harness.report.links import explorer_link, page_link
 from harness.report.measures import cells_of, measure_of
 from harness.report.page import environment, static_text
 from harness.report.rows import conditions, warnings
@@ -84,12 +83,12 @@ class _Index:
     def page_of(self, run: str) -> str | None:
         """Address of a run's page."""
         path = f"runs/{run}.html"
-        return quote(path) if path in self.pages else None
+        return page_link(path) if path in self.pages else None
 
     def gate_page(self, gate: GateResult) -> str | None:
         """Address of a gate's page."""
         path = f"gates/{gate.name}.html"
-        return quote(path) if path in self.pages else None
+        return page_link(path) if path in self.pages else None
 
 
 def index_html(results: Results, pages: frozenset[str], exports: Links, *, samples: bool) -> str:
@@ -117,7 +116,7 @@ def index_html(results: Results, pages: frozenset[str], exports: Links, *, sampl
 
 def _comparison(one: Comparison | CompareMatrix) -> tuple[str, str, str, str]:
     said = headline(one) if isinstance(one, Comparison) else matrix_headline(one)
-    return quote(comparison_file(one)), said, one.suite, one.made_at[:10]
+    return page_link(comparison_file(one)), said, one.suite, one.made_at[:10]
 
 
 def _suite(place: int, group: Group) -> _Suite:
@@ -158,7 +157,7 @@ def _cards(results: Results, pages: frozenset[str], groups: Sequence[Group]) -> 
     known = {page for page, *_ in found}
     others = sorted(one for one in pages if "/" not in one and one not in known and one not in {"index.html"})
     found += [(one, one.removesuffix(".html").capitalize(), "", "") for one in others]
-    return [(quote(page), title, said, at) for page, title, said, at in found if page in pages]
+    return [(page_link(page), title, said, at) for page, title, said, at in found if page in pages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +248,7 @@ def gate_html(found: GateResult, pages: frozenset[str], exports: Links) -> str:
     return _environment().get_template("gate.html.j2").render(
         found=found,
         tiers=[(tier, by_tier[tier]) for tier in ("blocking", "warning", "informative") if by_tier[tier]],
-        runs={one: f"../runs/{quote(one)}.html" for one in (found.baseline.run, found.candidate.run)
+        runs={one: f"../runs/{page_link(one)}.html" for one in (found.baseline.run, found.candidate.run)
               if f"runs/{one}.html" in pages},
         exports=exports,
         css=Markup(static_text(_CSS)),

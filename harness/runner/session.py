@@ -217,16 +217,23 @@ class Session:
         """Notes attempts that are on record already, those of this run's samples and trials that are not here yet."""
         samples = {sample.id: sample for sample in self.job.samples}
         strange = later = 0
+        foreign = ""
         for attempt in attempts:
             sample = samples.get(attempt.sample)
             if sample is None:
                 strange += 1
+                foreign = foreign or attempt.sample
             elif attempt.trial >= self.job.config.run.trials:
                 later += 1
             elif why := _not_judged(sample, attempt):
                 raise DataError(f"the recorded answer to {sample.id} {why}")
             elif not self.is_done(attempt.sample, attempt.trial):
                 self._record(sample, attempt)
+        if strange and self.n_planned and not self.tally.n_finished + self.tally.n_waiting:
+            raise DataError(
+                f"none of {strange} recorded answers is to a sample of this run: they have ids such as {foreign!r}, "
+                f"the suite {next(iter(samples))!r}; give the suite's ids"
+            )
         if strange:
             self.warn(f"{strange} recorded answers are to samples that this run does not have, and were left aside")
         if later:

@@ -73,11 +73,25 @@ def main(configs: Sequence[ConvertConfig]) -> None:
     except OSError as error:
         raise DataError(f"{folder} cannot be made ({error.strerror}); choose another: convert.out=…") from None
     with lock(folder):
+        _refuse_another(folder, config)
         try:
             _convert(config, name, folder)
         except KeyboardInterrupt:
             say_aside("interrupted: the same command goes on from here")
             raise
+
+
+def _refuse_another(folder: Path, config: ConvertConfig) -> None:
+    """Raises ConfigError where the folder holds what another suite taught: it would be trained over."""
+    try:
+        before = DatasetManifest.model_validate_json((folder / "data" / "dataset.json").read_bytes()).suite
+    except (OSError, ValueError):  # nothing there, or nothing that this version made
+        return
+    if before != config.suite.name and (folder / "train").is_dir():
+        raise ConfigError(
+            f"{folder} holds a training on suite={before}, not {config.suite.name}; choose another name, "
+            "convert.name=…, or remove that folder"
+        )
 
 
 def _checked(configs: Sequence[ConvertConfig]) -> ConvertConfig:

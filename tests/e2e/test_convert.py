@@ -62,6 +62,17 @@ def test_a_ledger_is_verified_promoted_once_and_refused_when_a_file_was_changed(
     assert "changed or gone: export/shop-Q8_0.gguf" in bad.stderr
 
 
+def test_a_name_under_which_another_suite_was_learned_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:
+    made = Conversion.made(tmp_path)
+    before = (made.folder / "data" / "dataset.json").read_bytes()
+
+    done = run(tmp_path, "suite=toolcall", f"convert.name={made.folder.name}", "convert.until=data")
+
+    assert done.returncode == 2
+    assert f"holds a training on suite={made.ledger.suite}, not toolcall; choose another name" in done.stderr
+    assert (made.folder / "data" / "dataset.json").read_bytes() == before
+
+
 def _needs_torch() -> None:
     try:
         torch_python(None)

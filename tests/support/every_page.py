@@ -9,8 +9,10 @@ from harness.cluster.folder import Kept
 from harness.cluster.vectors import embedding_named
 from harness.config import ClusterOptions
 from harness.report import audit, clusters, load, quantize, select, write_leaderboard
+from harness.report.page import write_html
 from tests.support.audits import audit_of, mixed
 from tests.support.frontiers import frontier_of, stored, views_of
+from tests.support.last_pages import Changes, last_pages
 from tests.support.planted_calls import planted
 from tests.support.report_families import every_family
 from tests.support.report_runs import four_runs
@@ -40,7 +42,8 @@ def _audit(folder: Path) -> Path:
 
 
 def _select(folder: Path) -> Path:
-    select.write_page(mixed(), folder / "select.html")
+    found = mixed()
+    write_html(folder / "select.html", select.build_page(found, frozenset(one.run for one in found.variants)))
     return folder / "select.html"
 
 
@@ -72,5 +75,5 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "load": _load,
     "quantize": _quantize,
     "select": _select,
-}
+} | last_pages(Changes())
 """By name: what writes the page into a folder and says where it is."""

@@ -19,8 +19,10 @@ from harness.cluster.folder import Kept
 from harness.cluster.vectors import embedding_named
 from harness.config import ClusterOptions
 from harness.report import RunView, audit, clusters, load, quantize, select, write_leaderboard
+from harness.report.page import write_html
 from tests.support.audits import audit_of, mixed
 from tests.support.frontiers import frontier_of, stored, views_of
+from tests.support.last_pages import Changes, last_pages
 from tests.support.planted_calls import planted
 from tests.support.report_families import every_family
 from tests.support.report_runs import four_runs
@@ -164,7 +166,8 @@ def _audit(folder: Path) -> Path:
 
 
 def _select(folder: Path) -> Path:
-    select.write_page(poisoned(mixed()), folder / "select.html")
+    found = poisoned(mixed())
+    write_html(folder / "select.html", select.build_page(found, frozenset(one.run for one in found.variants)))
     return folder / "select.html"
 
 
@@ -190,6 +193,16 @@ def _clusters(folder: Path) -> Path:
     return folder / "clusters.html"
 
 
+class _Poison(Changes):
+    """Poison in every record."""
+
+    def record(self, one: R) -> R:
+        return poisoned(one, ("config", "packages", "job"))
+
+    def view(self, one: RunView) -> RunView:
+        return poisoned_view(_few(one))
+
+
 POISONED_PAGES: dict[str, Callable[[Path], Path]] = {
     "leaderboard": _leaderboard,
     "families": _families,
@@ -198,5 +211,5 @@ POISONED_PAGES: dict[str, Callable[[Path], Path]] = {
     "load": _load,
     "quantize": _quantize,
     "select": _select,
-}
+} | last_pages(_Poison())
 """By name: what writes the poisoned page into a folder and says where it is."""

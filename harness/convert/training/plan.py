@@ -102,9 +102,9 @@ def plan_of(
     options, training = config.convert, config.convert.training
     base = base_checkpoint(config, on_progress)
     machine = machine_of(train_python(config))
-    packages = _packages(machine, options.method)
     device = _device(training.device, machine)
-    _possible(options.method, device, training.processes, training.dtype)
+    _possible(options.method, device, training.processes, training.dtype)  # first: no package mends a missing GPU
+    packages = _packages(machine, options.method)
     adapter = options.method != "full"
     quantization = base.facts.quantization or ""
     plan = TrainPlan(

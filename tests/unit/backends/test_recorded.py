@@ -145,6 +145,13 @@ def test_what_is_left_aside_is_counted(tmp_path: Path) -> None:
     assert any("1 recorded answers are to samples that this run does not have" in one for one in warnings)
 
 
+def test_answers_to_nothing_but_foreign_samples_are_refused_with_both_kinds_of_ids(tmp_path: Path) -> None:
+    path = lines(tmp_path / "answers.jsonl", {"id": "1000", "content": "x"}, {"id": "1001", "content": "y"})
+
+    with pytest.raises(DataError, match=rf"none of 2 recorded answers .* such as '1000', the suite '{SAMPLES[0].id}'"):
+        once(job(path, tmp_path / "results"))
+
+
 def test_a_plain_reply_is_no_agents_task(tmp_path: Path) -> None:
     sample = SAMPLES[0].model_copy(update={"target": AgentTarget(environment="toy")})
     file = lines(tmp_path / "a.jsonl", {"id": sample.id, "content": "done"})

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from harness.compare.find import find_runs
 from harness.config import CompareOptions
+from harness.config.parsing import explain_validation
 from harness.errors import DataError
 from harness.store.runfolder import SUMMARY, lock
 from tests.support.report_runs import four_runs, made_run
@@ -96,3 +97,10 @@ def test_a_single_run_is_said_to_be_alone(tmp_path: Path) -> None:
 def test_options_that_contradict_each_other_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         CompareOptions.model_validate(options)
+
+
+def test_keys_that_do_not_go_together_are_named_without_the_whole_configuration() -> None:
+    with pytest.raises(ValidationError) as told:
+        CompareOptions.model_validate({"runs": ["a"]})
+
+    assert explain_validation(told.value).startswith("configuration: compare.runs takes two runs or more")

@@ -35,6 +35,7 @@ def test_the_ledger_read_from_its_file_is_the_one_that_was_written(whole: Conver
         ("results/convert/shop/export/shop-Q8_0.gguf", "files"),
         ("results/convert/shop/data/train.jsonl", "files"),
         ("results/convert/shop/train/adapter/adapter_model.safetensors", "files"),
+        ("results/run/2026-03-02_10-15-01_smollm2_prompted/summary.json", "runs"),
     ],
 )
 def test_a_file_that_was_changed_is_found(tmp_path: Path, file: str, check: str) -> None:

@@ -2,12 +2,14 @@
 
 import re
 from functools import cache
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from harness.errors import DataError
 from harness.records.decision import Plan, Selection
+from harness.report.links import explorer_link
 from harness.report.select import build_page, write_page
 from harness.report.select_figures import bars_of, fronts_of
 from harness.report.select_table import headline, markdown_page, price_text, print_selection
@@ -47,6 +49,22 @@ def test_the_page_needs_no_network_and_no_script() -> None:
     assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", page)
     assert "<script" not in page
     assert "nan" not in page.lower()
+
+
+def test_a_verdict_leads_to_the_replies_of_the_runs_that_the_explorer_has() -> None:
+    found = mixed()
+    run = found.variants[-1].run
+
+    page = build_page(found, frozenset({run}))
+
+    links = set(re.findall(r'href="(leaderboard\.html#[^"]+)"', page))
+    assert links == {
+        escape(explorer_link("leaderboard.html", run=run, category=one.cluster))
+        for one in found.decisions
+        for each in one.evidence
+        if found.variant(each.variant).run == run
+    }
+    assert links
 
 
 def test_names_from_outside_are_escaped() -> None:

@@ -75,11 +75,17 @@ def test_the_journal_is_kept_only_if_asked_for_and_goes_with_its_run(tmp_path: P
     [
         ("failed", {}, BackendError, "failed: nothing can be judged by it"),
         ("interrupted", {"complete": False}, DataError, r"is interrupted, not complete; finish it: run\.resume="),
+        (
+            "complete",
+            {"complete": False, "backend": "recorded", "n_not_run": 3},
+            DataError,
+            "is of answers on record, and 3 of",
+        ),
         ("complete", {"n_scored": 0}, BackendError, "has not one scored attempt"),
         ("complete", {"of_run": "another"}, DataError, "put the misses of another again"),
         ("complete", {"unfit": "no call was readable"}, DataError, "cannot be ranked, and is no baseline: no call"),
     ],
-    ids=["failed", "interrupted", "nothing scored", "recheck", "unfit"],
+    ids=["failed", "interrupted", "answers missing", "nothing scored", "recheck", "unfit"],
 )
 def test_what_cannot_be_a_baseline_is_refused(
     tmp_path: Path, status: str, summary: dict[str, object], error: type[Exception], said: str

@@ -1,0 +1,53 @@
+"""What every verb of the command line has."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.config.chain import ChainConfig, gathered
+from harness.config.running import SuiteConfig
+from harness.records import Record
+
+__all__ = ["PathsConfig", "ReportOptions", "SuiteVerbConfig", "VerbConfig"]
+
+
+class PathsConfig(Record):
+    """Where files go, relative to the current folder."""
+
+    results: str = "results"
+    reports: str = "reports"
+    replies: str | None = None
+    """Of the cache of replies; None: `replies/` in the user's cache folder."""
+
+
+class ReportOptions(Record):
+    """What goes into `reports/`, beside the page of the verb itself."""
+
+    tables: bool = True
+    """Every table of a page also as CSV, Parquet, JSON and Markdown."""
+    samples: bool = True
+    """Prompts, replies and reasons of single samples; without them pages hold figures alone."""
+    site: bool = False
+    """The index of everything, with a page for each run."""
+
+
+class VerbConfig(Record):
+    """What every verb has."""
+
+    do: str
+    paths: PathsConfig = PathsConfig()
+    report: ReportOptions = ReportOptions()
+    progress: Literal["auto", "plain", "off"] = "auto"
+
+
+class SuiteVerbConfig(VerbConfig):
+    """What every verb has that takes a suite which may be made on the way."""
+
+    suite: SuiteConfig
+    chain: ChainConfig | None = Field(default=None, exclude_if=lambda chain: chain is None)
+    """Of `suite=replay`: how the suite is made from logs; on the command line its keys have no prefix."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, data: Any) -> Any:
+        return gathered(data)
