@@ -18,7 +18,7 @@ INDEX: Final = "index.html"
 PAGES: Final[tuple[tuple[str, str], ...]] = (
     (INDEX, "Overview"),
     ("leaderboard.html", "Leaderboard"),
-    ("pictures.html", "Pictures"),
+    ("figures/index.html", "Pictures"),
     ("compare.html", "Compare"),
     ("select.html", "Selection"),
     ("audit.html", "Audit"),
@@ -27,7 +27,7 @@ PAGES: Final[tuple[tuple[str, str], ...]] = (
     ("quantize.html", "Quantization"),
     ("load.html", "Load"),
 )
-"""Pages of the top level, in the order of the line; others that lie there follow under their file's name."""
+"""Pages that the line leads to, in its order; others of the top level follow under their file's name."""
 FOLDERS: Final = ("runs", "gates", "compare")
 _ID: Final = re.compile(r'"id":"([^"\\]+)"')
 
@@ -37,6 +37,7 @@ def pages_there(reports: Path) -> frozenset[str]:
     found = {one.name for one in reports.glob("*.html")}
     for folder in FOLDERS:
         found |= {f"{folder}/{one.name}" for one in (reports / folder).glob("*.html")}
+    found |= {page for page, _ in PAGES if "/" in page and (reports / page).is_file()}
     return frozenset(found)
 
 

@@ -13,6 +13,7 @@ import psutil
 from harness.backends.recorded import Recorded
 from harness.config import RunConfig
 from harness.environments.pool import Worlds
+from harness.errors import DataError
 from harness.records import Sample
 from harness.records.summary import Summary
 from harness.runner.engine import Stopwatch, Work, run_lanes
@@ -72,13 +73,21 @@ class _Together:
         self._all = sessions
         for session in sessions:
             if isinstance(session.job.backend, Recorded):
-                session.take(session.job.backend.attempts())
+                self._take(session, session.job.backend)
         self._sessions = [one for one in sessions if one.unasked and not isinstance(one.job.backend, Recorded)]
         self._rule: Rule | None = rule_of(sessions)
         if self._rule is not None and self._rule.settled:  # killed after its last verdict
             self._sessions = []
         self._config: RunConfig = sessions[0].job.config
         self._clock = Stopwatch()
+
+    def _take(self, session: Session, backend: Recorded) -> None:
+        """Takes the answers on record. Raises DataError where they do not fit; no run is then left as if it went on."""
+        try:
+            session.take(backend.attempts())
+        except DataError:
+            session.end("failed")
+            raise
 
     def run(self) -> tuple[bool, str | None]:
         """Whether it was interrupted, and which budget ended it. The manifests say how it ended."""

@@ -235,10 +235,10 @@ class Session:
                 f"the suite {next(iter(samples))!r}; give the suite's ids"
             )
         if strange:
-            self.warn(f"{strange} recorded answers are to samples that this run does not have, and were left aside")
+            self.warn(f"recorded answers to samples that this run does not have, left aside: {strange}")
         if later:
             trials = self.job.config.run.trials
-            self.warn(f"{later} recorded answers are of later trials than run.trials={trials}, and were left aside")
+            self.warn(f"recorded answers of later trials than run.trials={trials}, left aside: {later}")
         if missing := self.n_planned - self.tally.n_finished - self.tally.n_waiting:
             self.warn(f"{missing} of {self.n_planned} attempts have no answer on record")
 

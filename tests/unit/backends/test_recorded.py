@@ -12,6 +12,7 @@ from harness.errors import ConfigError, DataError
 from harness.records import AgentTarget, Attempt
 from harness.runner.identity import Job
 from harness.runner.job import Outcome, execute
+from harness.store.runfolder import read_manifest
 from harness.store.runs import read_run
 from tests.support import openai_server as fake
 from tests.support.echo_job import SAMPLES, Echo, echo_job
@@ -141,8 +142,8 @@ def test_what_is_left_aside_is_counted(tmp_path: Path) -> None:
 
     warnings = once(job(lines(tmp_path / "a.jsonl", *rows), tmp_path)).summary.warnings
 
-    assert any("2 recorded answers are of later trials than run.trials=1" in one for one in warnings)
-    assert any("1 recorded answers are to samples that this run does not have" in one for one in warnings)
+    assert any("recorded answers of later trials than run.trials=1, left aside: 2" in one for one in warnings)
+    assert any("recorded answers to samples that this run does not have, left aside: 1" in one for one in warnings)
 
 
 def test_answers_to_nothing_but_foreign_samples_are_refused_with_both_kinds_of_ids(tmp_path: Path) -> None:
@@ -150,6 +151,9 @@ def test_answers_to_nothing_but_foreign_samples_are_refused_with_both_kinds_of_i
 
     with pytest.raises(DataError, match=rf"none of 2 recorded answers .* such as '1000', the suite '{SAMPLES[0].id}'"):
         once(job(path, tmp_path / "results"))
+
+    (manifest,) = {one.resolve() for one in tmp_path.rglob("manifest.json")}
+    assert read_manifest(manifest.parent).status == "failed"
 
 
 def test_a_plain_reply_is_no_agents_task(tmp_path: Path) -> None:
