@@ -83,7 +83,10 @@ def _also(config: ForgetConfig, gone: Gone) -> None:
     if found.runs:
         shown = " ".join(str(one) for one in found.runs[:8])
         more = f" and {len(found.runs) - 8} more" if len(found.runs) > 8 else ""
-        _say(f"runs of these suites keep prompts and replies, and reports made of them; remove them: {shown}{more}")
+        _say(
+            "runs of these suites keep prompts and replies, and so do the pages and tables made of them: remove "
+            f"these runs and what lies in reports/, then make it anew with do=report: {shown}{more}"
+        )
 
 
 def _held(found: Derived) -> list[str]:

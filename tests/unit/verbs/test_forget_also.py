@@ -151,7 +151,7 @@ def test_run_of_a_mended_suite_is_named_and_left(place: Place, capsys: pytest.Ca
 
     place.forget(session="s3", also=True)
 
-    assert f"remove them: {run}" in capsys.readouterr().out
+    assert f"make it anew with do=report: {run}" in capsys.readouterr().out
     assert run.exists()
 
 
