@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.records import MissClass, Protocol
-from harness.report.formats import counted, share_text
 from harness.report.pairs import Pair
 from harness.report.view import RunView
 
-__all__ = ["MISSES", "Bar", "HeatCell", "HeatMap", "Segment", "heat_map", "miss_bars", "pair_segments", "parts_of"]
+__all__ = ["MISSES", "Bar", "HeatCell", "HeatMap", "Segment", "miss_bars", "pair_segments", "parts_of"]
 
 MISSES: dict[MissClass, tuple[str, str, str]] = {
     "transport": ("transport", "access", "no reply came back"),
@@ -146,23 +145,3 @@ class HeatMap:
     rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
     shares: dict[str, float] = field(default_factory=dict)
     """Share of the traffic of each category, where the suite stands for some."""
-
-
-def heat_map(runs: Sequence[RunView]) -> HeatMap:
-    """The accuracy of each run in each category that any of them has, in the order that the runs name them."""
-    categories = list(dict.fromkeys(name for run in runs for name in run.summary.by_category))
-    found = [(name, one.traffic_frac) for run in runs for name, one in run.summary.by_category.items()]
-    shares = {name: share for name, share in found if share is not None}
-    cells = ((name, tuple(_heat_cell(run, name) for run in runs)) for name in categories)
-    return HeatMap(tuple(runs), tuple(cells), shares)
-
-
-def _heat_cell(run: RunView, category: str) -> HeatCell:
-    found = run.summary.by_category.get(category)
-    if found is None or found.accuracy is None:
-        return HeatCell(run.id, category, None, 0, "nothing scored")
-    note = counted(found.n_scored, "scored attempt")
-    if found.interval:
-        interval = share_text(found.interval.low, found.interval.high)
-        note += f", {found.interval.level * 100:g} % interval {interval}"
-    return HeatCell(run.id, category, found.accuracy, found.n_scored, note)

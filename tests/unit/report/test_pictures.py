@@ -1,6 +1,6 @@
 from itertools import combinations
 
-from harness.report.breakdown import heat_map, miss_bars
+from harness.report.breakdown import miss_bars
 from harness.report.embed import embed
 from harness.report.formats import seconds
 from harness.report.group import group_of
@@ -68,16 +68,6 @@ def test_bar_parts_add_up_to_every_attempt() -> None:
     assert sum(part.count for part in bar.segments) == bar.n == len(run.attempts)
     assert abs(sum(part.width for part in bar.segments) - 100) < 1e-9
     assert bar.segments[-1].key == "unscored"
-
-
-def test_heat_map_marks_a_category_that_a_run_lacks() -> None:
-    wide, narrow = made_run(n=13), made_run("other", "Other", n=2)
-
-    rows = heat_map([wide, narrow]).rows
-
-    assert len(rows) == 13
-    assert rows[-1][1][0].accuracy is not None
-    assert rows[-1][1][1].accuracy is None
 
 
 def test_same_sample_of_two_suites_that_differs_is_kept_twice() -> None:
