@@ -1,5 +1,6 @@
 """From the runs of the set-ups to one table with its verdicts: pure, stored runs in, a record out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +24,7 @@ _CHECKPOINT_MARGIN = 0.02
 """Points that quantizing may cost: 2."""
 _PLAIN: tuple[GateRow, ...] = ("base", "grammar", "examples")
 """What needs no training, the least to set up first."""
+_FIGURES = re.compile(r"\d[\d.,]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,10 @@ def _notes(rows: Sequence[GateTableRow], runs: Runs) -> list[str]:
         notes.append("The rows were not asked in turn: their times compare only as far as the machine was as free.")
     if lost := sum(one.n_failed for one in rows):
         notes.append(f"{lost} attempts were lost to the infrastructure: they are in no figure.")
-    unfit = {run.summary.unfit for run in runs.rows.values() if run.summary.unfit}
-    warned = {warning for run in runs.rows.values() for warning in run.summary.warnings}
-    return [*notes, *sorted(unfit), *sorted(warned)]
+    said: dict[str, tuple[str, list[str]]] = {}
+    for row in rows:
+        run = runs.rows[row.row]
+        for text in (run.summary.unfit, *run.summary.warnings):
+            if text:  # the same to a figure is said once, of all set-ups
+                said.setdefault(_FIGURES.sub("", text), (text, []))[1].append(row.title)
+    return [*notes, *(f"{', '.join(titles)}: {text}" for text, titles in said.values())]

@@ -1,5 +1,6 @@
 """The table before and after: its rows, its verdict, when something cheaper is enough, and what a collapse does."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,16 @@ def test_rows_share_samples_of_the_test_split_and_differ_in_model_protocol_and_e
     assert rows[1].config.model.examples == 3
     assert rows[2].config.backend.lora[-1].path == str(folder / "export" / "a.gguf")  # type: ignore[union-attr]
     assert not rows[0].config.backend.lora  # type: ignore[union-attr]
+
+
+def test_a_warning_that_differs_in_its_figures_alone_is_said_once_of_all_set_ups() -> None:
+    runs = runs_of()
+    for place, (name, run) in enumerate(runs.items()):
+        summary = run.summary.model_copy(update={"warnings": (f"late by {place + 1.5} ms: look",), "unfit": None})
+        runs[name] = replace(run, summary=summary)
+
+    table = gate_table(runs)
+
+    assert [note for note in table.notes if "late by" in note] == [
+        f"{', '.join(row.title for row in table.rows)}: late by 1.5 ms: look"
+    ]
