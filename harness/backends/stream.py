@@ -227,17 +227,6 @@ def _logprobs(told: object, parts: _Assembly) -> None:
             parts.logprobs.append(min(0.0, float(value)))
 
 
-def _certainty(logprobs: list[float]) -> Certainty | None:
-    if not logprobs:
-        return None
-    return Certainty(
-        tokens=len(logprobs),
-        mean_logprob=sum(logprobs) / len(logprobs),
-        least_logprob=min(logprobs),
-        first_logprob=logprobs[0],
-    )
-
-
 def _delta(delta: dict[str, object], mark_ns: int, parts: _Assembly) -> None:
     carried = False
     content = delta.get("content")
@@ -289,7 +278,7 @@ def _reply(parts: _Assembly) -> Reply:
             for _, tool in sorted(parts.tools.items())
         ),
         finish_reason=parts.finish_reason,
-        certainty=_certainty(parts.logprobs),
+        certainty=Certainty.of(parts.logprobs),
     )
 
 

@@ -5,13 +5,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from harness.records import Record
+from harness.records.signal import SIGNALS, Signal
 
 __all__ = ["SIGNALS", "SelectOptions", "Signal", "StatsConfig"]
-
-Signal = Literal["no_reply", "cut_off", "unreadable", "unknown_tool", "schema", "no_answer", "no_call"]
-"""What can be seen in a reply without knowing the right answer."""
-
-SIGNALS: tuple[Signal, ...] = ("no_reply", "cut_off", "unreadable", "unknown_tool", "schema", "no_answer", "no_call")
 
 
 class StatsConfig(Record):

@@ -1,5 +1,6 @@
 """What was answered, when, at what price, and who is to blame if nothing was."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -106,6 +107,18 @@ class Certainty(Record):
     """Of the least likely token."""
     first_logprob: float = Field(le=0)
     """Of the first one, in which a model often decides whether to call."""
+
+    @classmethod
+    def of(cls, logprobs: Sequence[float]) -> "Certainty | None":
+        """What the tokens' logarithms come to; None without any."""
+        if not logprobs:
+            return None
+        return cls(
+            tokens=len(logprobs),
+            mean_logprob=sum(logprobs) / len(logprobs),
+            least_logprob=min(logprobs),
+            first_logprob=logprobs[0],
+        )
 
 
 class Reply(Record):
