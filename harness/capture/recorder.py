@@ -51,13 +51,22 @@ class Recorder:
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, keep_human_chat: bool = False, max_waiting: int = 10_000
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        keep_human_chat: bool = False,
+        max_waiting: int = 10_000,
+        prefix: str = "calls",
     ) -> None:
-        """Starts nothing yet. Raises OSError if the folder cannot be made: that is the program's start, not a call."""
+        """Starts nothing yet. prefix: how the files' names begin.
+
+        Raises OSError if the folder cannot be made: that is the program's start, not a call.
+        """
         self.folder = Path(folder)
         self.keep_human_chat = keep_human_chat
         self.counts = Counts()
         self._max_waiting = max_waiting
+        self._prefix = prefix
         self._fresh()
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
@@ -71,7 +80,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._warned = False
-        self._file = DayFile(self.folder, "calls", ".jsonl")
+        self._file = DayFile(self.folder, self._prefix, ".jsonl")
         self.counts = Counts()
 
     def put(self, line: Line) -> None:
