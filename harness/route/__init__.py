@@ -1,0 +1,1 @@
+"""Routing policies out of recorded answers: learned, certified, simulated."""
