@@ -40,7 +40,7 @@ from harness.store.calls import CURATED_MANIFEST, read_calls, read_curated
 from harness.suite.build import SAMPLES, Built, build
 from harness.suite.spec import read_spec
 
-__all__ = ["Chain", "Step", "make_chain"]
+__all__ = ["Chain", "Step", "curated_of", "make_chain"]
 
 StepName = Literal["collect", "curate", "cluster", "build"]
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
@@ -94,6 +94,20 @@ def make_chain(config: ChainConfig, reports: Path, tell: OnProgress, say: Callab
         return _Making(config, files, root, reports, tell, say).run()
 
 
+def curated_of(config: ChainConfig, reports: Path, tell: OnProgress, say: Callable[[str], None]) -> Path:
+    """The folder of these logs' curated calls, made or found made; what comes after that in the chain is not done.
+
+    Raises as `make_chain`.
+    """
+    files = [one.path for one in find_logs(config.logs.path, config.logs.format)]
+    if not files:
+        raise DataError(f"no log in {', '.join(config.logs.path)}; name files, folders or globs: logs.path=calls.jsonl")
+    root = Path(config.replay.out).expanduser()
+    with _alone(root):
+        making = _Making(config, files, root, reports, tell, say)
+        return making.curated(making.curated_address())
+
+
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """The folder for oneself, closed to others. Raises DataError where it cannot be made or is in use."""
@@ -123,24 +137,29 @@ class _Making:
     say: Callable[[str], None]
     steps: list[Step] = field(default_factory=list)
     _stem: str = field(init=False)
+    _logs: str = field(init=False)
 
     def __post_init__(self) -> None:
         first = self.files[0] if len(self.files) == 1 else Path(self.config.logs.path[0].partition("*")[0] or "logs")
+        self._logs = self._logs_address()
         self._stem = _NOT_IN_NAMES.sub("-", first.name.partition(".")[0]).strip("-_")[:_STEM] or "logs"
 
     def run(self) -> Chain:
-        logs = self._logs_address()
-        curated_address = self._curated_address(logs)
-        curated = self._found("curated", curated_address, CURATED_MANIFEST)
-        if curated is None:
-            curated = self._collect_and_curate(logs, curated_address)
-        else:
-            kept = read_curated(curated)
-            self._did("curate", curated, None, f"as before: {kept.kept:,} of {kept.read:,} calls")
+        curated_address = self.curated_address()
+        curated = self.curated(curated_address)
         clusters, strata = self._clusters(curated, curated_address)
         suite = self._suite(curated, clusters, strata)
         store = next((step.folder for step in self.steps if step.name == "collect"), None)
         return Chain(curated, clusters, suite, suite.name, tuple(self.steps), store)
+
+    def curated(self, address: str) -> Path:
+        """The folder of curated calls, made where it is not there."""
+        found = self._found("curated", address, CURATED_MANIFEST)
+        if found is None:
+            return self._collect_and_curate(self._logs, address)
+        kept = read_curated(found)
+        self._did("curate", found, None, f"as before: {kept.kept:,} of {kept.read:,} calls")
+        return found
 
     def _did(self, name: StepName, folder: Path | None, began_s: float | None, said: str) -> None:
         """Notes a step and says it; began_s None: what it makes was there."""
@@ -165,13 +184,14 @@ class _Making:
         keep_days = self.config.store.keep_days
         return _address([*sorted(map(str, hashes))], logs.format, logs.human_chat, keep_days)
 
-    def _curated_address(self, logs: str) -> str:
+    def curated_address(self) -> str:
+        """What names the curated calls: what they are made of."""
         options = self.config.curate
         off = options.pii == "off"
         key = b"" if off else pseudonym_key(options.key_env, options.key_file)
         whose = blake2b(key, digest_size=8, person=b"slm-chain").hexdigest()
         settings = options.model_dump(mode="json", exclude=_CURATE_APART)
-        return _address(logs, settings, None if off else self.config.pii.model_dump(mode="json"), whose)
+        return _address(self._logs, settings, None if off else self.config.pii.model_dump(mode="json"), whose)
 
     def _collect_and_curate(self, logs: str, address: str) -> Path:
         key = store_key(self.config.store.key_env, self.config.store.key_file)
