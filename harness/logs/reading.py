@@ -16,7 +16,9 @@ from harness.logs.shape import top_keys
 from harness.logs.source import Source
 from harness.registry import load_plugin, plugin_names
 
-__all__ = ["FileItem", "LogFile", "check_paths", "detect", "find_logs", "log_files", "read_files", "read_logs"]
+__all__ = [
+    "FileItem", "LogFile", "check_paths", "detect", "find_logs", "is_log_name", "log_files", "read_files", "read_logs",
+]  # fmt: skip
 
 _GROUP: Final = "harness.log_formats"
 _SURE = 0.3
@@ -168,6 +170,8 @@ def _files(paths: Sequence[str], format: str | None) -> tuple[list[LogFile], lis
 
 def _expand(given: str) -> tuple[bool, list[Path]]:
     """The files of a path, and whether it names one file. Raises DataError where there is none."""
+    if "://" in given:
+        raise DataError(f"{given} is an address; do=collect reads those into the store: do=collect logs.path={given}")
     path = Path(given).expanduser()
     if path.is_file():
         return True, [path]
@@ -183,6 +187,11 @@ def _expand(given: str) -> tuple[bool, list[Path]]:
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def is_log_name(name: str) -> bool:
+    """Whether a file of a folder may be a log by its name: no hidden one, of an ending that logs have."""
+    return not name.startswith(".") and _suffix(Path(name)) in _LOGS
 
 
 def _suffix(path: Path) -> str:

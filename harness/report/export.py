@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -22,7 +23,9 @@ __all__ = [
     "Kind",
     "Table",
     "Value",
+    "csv_cell",
     "csv_text",
+    "formats",
     "markdown_cell",
     "markdown_table",
     "table_of",
@@ -82,8 +85,13 @@ def _plain(value: Value) -> Value:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
+def formats() -> tuple[str, ...]:
+    """The formats that tables are written in here: Parquet only where pyarrow is installed."""
+    return FORMATS if find_spec("pyarrow") else tuple(one for one in FORMATS if one != "parquet")
+
+
 def write_tables(folder: Path, tables: Sequence[Table]) -> list[Path]:
-    """Writes each table in every format into `folder` with `_columns.json`, and returns the files.
+    """Writes each table in every one of `formats()` into `folder` with `_columns.json`, and returns the files.
 
     Files of tables that are no more are removed, so that a folder never mixes two states. Raises DataError if it cannot
     be written.
@@ -93,13 +101,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for table in tables:
             rows = table.plain()
-            for kind, data in (
-                ("csv", csv_text(table.fields, rows).encode()),
-                ("parquet", _parquet(table.fields, rows)),
-                ("json", _json(table, rows)),
-                ("md", _markdown(table, rows).encode()),
-            ):
-                found.append(_write(folder / f"{table.name}.{kind}", data))
+            found += [_write(folder / f"{table.name}.{kind}", _WRITERS[kind](table, rows)) for kind in formats()]
         found.append(_write(folder / COLUMNS, _dictionary(tables)))
         kept = {one.name for one in found}
         for old in folder.iterdir():
@@ -136,11 +138,12 @@ def csv_text(fields: Sequence[Field], rows: Sequence[Sequence[Value]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([one.key for one in fields])
-    writer.writerows([[_csv_cell(value) for value in row] for row in rows])
+    writer.writerows([[csv_cell(value) for value in row] for row in rows])
     return out.getvalue()
 
 
-def _csv_cell(value: Value) -> str:
+def csv_cell(value: Value) -> str:
+    """A value as a spreadsheet takes it: empty for None, and no text that it would take for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -227,3 +230,11 @@ def _markdown(table: Table, rows: Sequence[Sequence[Value]]) -> str:
     shown = Table(table.name, table.title, table.fields, tuple(tuple(row) for row in rows))
     said = [f"- `{one.key}`{f' ({one.unit})' if one.unit else ''}: {one.meaning}" for one in table.fields]
     return f"# {markdown_cell(table.title)}\n\n{markdown_table(shown)}\n" + "\n".join(said) + "\n"
+
+
+_WRITERS: Final[Mapping[str, Callable[[Table, Sequence[Sequence[Value]]], bytes]]] = {
+    "csv": lambda table, rows: csv_text(table.fields, rows).encode(),
+    "parquet": lambda table, rows: _parquet(table.fields, rows),
+    "json": _json,
+    "md": lambda table, rows: _markdown(table, rows).encode(),
+}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from harness.records.manifest import Manifest
 from harness.store.outcomes import final_outcomes
 from harness.store.runfolder import ATTEMPTS, PARQUET, read_manifest
 
-__all__ = ["COLUMNS", "compact", "compact_apart"]
+__all__ = ["COLUMNS", "compact", "compact_apart", "rows_of"]
 
 COLUMNS: Final[dict[str, str]] = {
     "run": "VARCHAR",
@@ -116,7 +117,12 @@ def compact(folder: Path) -> Path:
 
 
 def compact_apart(folder: Path) -> None:
-    """`compact`, in a child process if the run is large, so that the memory of this one does not grow. Raises as it."""
+    """`compact`, in a child process if the run is large, so that the memory of this one does not grow. Raises as it.
+
+    Without DuckDB (extra `logs`) the run goes without the table.
+    """
+    if find_spec("duckdb") is None:
+        return
     attempts = folder / ATTEMPTS
     if not attempts.exists() or attempts.stat().st_size < _LARGE_BYTES:
         compact(folder)
@@ -133,12 +139,13 @@ def _write_rows(path: Path, manifest: Manifest, folder: Path) -> int:
     """Writes a JSON line for each row; returns the bytes of the longest."""
     longest = 0
     with path.open("wb") as file:
-        for row in _rows(manifest, folder):
+        for row in rows_of(manifest, folder):
             longest = max(longest, file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)))
     return longest
 
 
-def _rows(manifest: Manifest, folder: Path) -> Iterator[dict[str, object]]:
+def rows_of(manifest: Manifest, folder: Path) -> Iterator[dict[str, object]]:
+    """The rows of a run's table, one by one, also of a run that is not complete. Raises DataError for a damaged one."""
     run = {"run": manifest.run, "suite": manifest.suite}
     for attempt, score in final_outcomes(folder):
         told = {**_verdict(score), **_blame(attempt), **_said(attempt)}

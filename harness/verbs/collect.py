@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.assets import cache_dir
 from harness.assets.progress import console_progress, human_bytes
-from harness.config import CollectConfig
+from harness.config import CollectConfig, LogsConfig
 from harness.curate.canary import is_planted, persons, plant_among, save_canaries
 from harness.curate.pseudonyms import pseudonym_key
 from harness.logs.books import Books
@@ -17,6 +18,8 @@ from harness.logs.collect import Collected, check_share, collect
 from harness.logs.overview import Group, overview, plain
 from harness.logs.reading import check_paths
 from harness.logs.store import LogStore, store_key
+from harness.logs.store.key import StoreKey
+from harness.stores.logs import brought
 
 __all__ = ["main"]
 
@@ -38,14 +41,9 @@ def main(configs: Sequence[CollectConfig]) -> None:
     (config,) = configs
     folder = Path(config.store.path)
     key = store_key(config.store.key_env, config.store.key_file)
-    check_paths(config.logs.path)
-    with (
-        LogStore.open(folder, key=key, create=True, reader="do=collect") as store,
-        console_progress(show=config.progress != "off") as tell,
-    ):
-        done = collect(config.logs, store, keep_days=config.store.keep_days, tell=tell)
-        if config.logs.canaries and not done.interrupted:
-            _plant(store, config.logs.canaries)
+    with brought(config.logs.path, cache_dir()) as paths:
+        check_paths(paths)
+        done = _collected(config, config.logs.model_copy(update={"path": paths}), folder, key)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _LOG_WIDTH)
@@ -59,6 +57,17 @@ def main(configs: Sequence[CollectConfig]) -> None:
         Console(stderr=True).print("interrupted: the same command goes on from here", highlight=False)
         raise KeyboardInterrupt
     check_share(done.books, config.logs.max_bad_frac)
+
+
+def _collected(config: CollectConfig, logs: LogsConfig, folder: Path, key: StoreKey | None) -> Collected:
+    with (
+        LogStore.open(folder, key=key, create=True, reader="do=collect") as store,
+        console_progress(show=config.progress != "off") as tell,
+    ):
+        done = collect(logs, store, keep_days=config.store.keep_days, tell=tell)
+        if logs.canaries and not done.interrupted:
+            _plant(store, logs.canaries)
+    return done
 
 
 def _plant(store: LogStore, count: int) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 from harness.report.figures.figure import Figure, Grid, Plot, Series, Stacks
 from harness.report.figures.layout import Layout, layout
 from harness.report.text import visible
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["paper_png", "paper_svg"]
+__all__ = ["paper_canvas", "paper_png", "paper_svg"]
 
 _COLORS: Final = ("#0a63a8", "#b04a00", "#00705a", "#4b0f63", "#473c10", "#e8478b", "#3a2fe0", "#26262a")
 _PROTOCOLS: Final = {"prompted": ("#b04a00", "o"), "constrained": ("#0a63a8", "s"), "native": ("#00705a", "D")}
@@ -52,10 +52,21 @@ def paper_png(figure: Figure) -> bytes:
     return _saved(figure, format="png", dpi=300, metadata={"Software": None, "Title": visible(figure.title)})
 
 
+def paper_canvas(figure: Figure) -> "Canvas":
+    """The figure as one of matplotlib, to be changed further. Raises ConfigError where matplotlib is not installed."""
+    with _style():
+        return _drawn(figure)
+
+
+def _drawn(figure: Figure) -> "Canvas":
+    if isinstance(figure, Plot):
+        return _plot(figure)
+    return _cells(figure) if isinstance(figure, Grid) else _bars(figure)
+
+
 def _saved(figure: Figure, **how: Any) -> bytes:
     with _style():
-        canvas = _plot(figure) if isinstance(figure, Plot) else _cells(figure) if isinstance(figure, Grid) else (
-            _bars(figure))  # fmt: skip
+        canvas = _drawn(figure)
         out = BytesIO()
         canvas.savefig(out, facecolor="white", **how)
     return out.getvalue()
@@ -68,7 +79,7 @@ def _style() -> Iterator[None]:
         import matplotlib as mpl
     except ModuleNotFoundError:
         raise ConfigError(
-            "pictures for a paper need matplotlib; install it: pip install matplotlib, or leave report.figures=true out"
+            f"pictures for a paper need matplotlib: {extra('figures')}; or leave report.figures=true out"
         ) from None
     with mpl.rc_context():
         mpl.rcdefaults()

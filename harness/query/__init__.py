@@ -1,0 +1,1 @@
+"""All results as tables that SQL can be put to."""

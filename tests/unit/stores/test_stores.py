@@ -1,0 +1,280 @@
+"""Results published and brought back, and logs read from a store."""
+
+import gzip
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from harness.config import CollectConfig, RemoteConfig, compose_apart
+from harness.errors import BackendError, ConfigError, DataError
+from harness.logs.store import LogStore
+from harness.query.engine import asked
+from harness.query.source import Source
+from harness.records.manifest import Manifest
+from harness.store.runfolder import MANIFEST, SUMMARY, lock, read_manifest, write_record
+from harness.stores.logs import brought
+from harness.stores.publish import publish, pull
+from harness.stores.remote import Remote, opened_remote
+from harness.verbs import collect
+from harness.verbs import publish as publish_verb
+from tests.support.log_calls import write_openai
+from tests.support.s3_server import ENVIRONMENT, s3_server
+from tests.support.stored_runs import pair
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """A folder in fsspec's store in memory, empty at the beginning and at the end."""
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield "memory://bucket/team"
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture(params=["memory", "file"])
+def remote(request: pytest.FixtureRequest, bucket: str, tmp_path: Path) -> Remote:
+    return opened_remote(bucket if request.param == "memory" else f"file://{tmp_path}/store", "remote.url")
+
+
+def accuracies(results: Path) -> list[tuple[Any, ...]]:
+    with asked("SELECT run, accuracy FROM runs ORDER BY run", Source(results)) as answer:
+        return list(answer.rows())
+
+
+def test_what_was_published_comes_back_as_it_was(remote: Remote, tmp_path: Path) -> None:
+    first, second = pair(tmp_path / "results")
+
+    sent = publish(tmp_path / "results", remote)
+    got = pull(tmp_path / "other", remote)
+
+    assert sorted(sent.moved) == sorted(got.moved) == sorted(f"run/{one.name}" for one in (first, second))
+    for folder in (first, second):
+        for file in folder.iterdir():
+            if file.name != ".lock":
+                assert (tmp_path / "other" / "run" / folder.name / file.name).read_bytes() == file.read_bytes()
+    assert accuracies(tmp_path / "other") == accuracies(tmp_path / "results")
+
+
+def test_publishing_and_pulling_again_moves_nothing(remote: Remote, tmp_path: Path) -> None:
+    pair(tmp_path / "results")
+    publish(tmp_path / "results", remote)
+    pull(tmp_path / "other", remote)
+
+    sent, got = publish(tmp_path / "results", remote), pull(tmp_path / "other", remote)
+
+    assert (sent.moved, sent.bytes, sent.unchanged) == ([], 0, 2)
+    assert (got.moved, got.bytes, got.unchanged) == ([], 0, 2)
+
+
+def test_a_file_that_two_runs_share_is_there_once(remote: Remote, tmp_path: Path) -> None:
+    first, second = pair(tmp_path / "results")
+    assert (first / "samples.jsonl").read_bytes() == (second / "samples.jsonl").read_bytes()
+
+    publish(tmp_path / "results", remote)
+
+    files = sum(1 for one in (first, second) for file in one.iterdir() if file.name != ".lock")
+    assert len(remote.names("objects", "")) == files - 1
+
+
+def test_a_folder_is_not_there_before_its_last_file_is(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair(tmp_path / "results")
+
+    def killed(self: Remote, data: bytes, *parts: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(Remote, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(tmp_path / "results", remote)
+
+    with pytest.raises(DataError, match="nothing is published"):
+        pull(tmp_path / "other", remote)
+    assert len(publish(tmp_path / "results", remote).moved) == 2
+
+
+def test_a_run_that_is_running_or_not_at_its_end_is_left_alone(bucket: str, tmp_path: Path) -> None:
+    first, second = pair(tmp_path / "results")
+    manifest = read_manifest(second)
+    write_record(second / MANIFEST, Manifest.model_validate({**manifest.model_dump(), "status": "interrupted"}))
+
+    with lock(first):
+        done = publish(tmp_path / "results", opened_remote(bucket, "remote.url"))
+
+    assert done.moved == []
+    assert {one.partition(": ")[2] for one in done.left} == {"it is running", "it is interrupted, and not at its end"}
+
+
+def test_figures_alone_are_published_where_texts_are_to_stay(bucket: str, tmp_path: Path) -> None:
+    pair(tmp_path / "results")
+    remote = opened_remote(bucket, "remote.url")
+
+    publish(tmp_path / "results", remote, texts=False)
+
+    held = b"".join(remote.read("objects", name) for name in remote.names("objects", ""))
+    assert b"forecast" not in held
+    pull(tmp_path / "other", remote)
+    assert accuracies(tmp_path / "other") == accuracies(tmp_path / "results")
+
+
+def test_a_file_that_was_changed_in_the_store_is_refused_and_leaves_no_folder(bucket: str, tmp_path: Path) -> None:
+    pair(tmp_path / "results")
+    remote = opened_remote(bucket, "remote.url")
+    publish(tmp_path / "results", remote)
+    for name in remote.names("objects", ""):
+        remote.write(b"{}", "objects", name)
+
+    with pytest.raises(DataError, match="not what its name says"):
+        pull(tmp_path / "other", remote)
+
+    assert list((tmp_path / "other" / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../evil.json", ".hidden", "a/b", "latest.py"])
+def test_a_list_that_names_other_files_is_refused(name: str, bucket: str, tmp_path: Path) -> None:
+    pair(tmp_path / "results")
+    remote = opened_remote(bucket, "remote.url")
+    publish(tmp_path / "results", remote)
+    (listed, *_) = remote.names("run", ".json")
+    remote.write(remote.read("run", listed).replace(b'"summary.json"', f'"{name}"'.encode()), "run", listed)
+
+    with pytest.raises(DataError, match="remove it there"):
+        pull(tmp_path / "other", remote)
+
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_folder_here_that_differs_is_left_alone_and_named(bucket: str, tmp_path: Path) -> None:
+    first, _ = pair(tmp_path / "results")
+    remote = opened_remote(bucket, "remote.url")
+    publish(tmp_path / "results", remote)
+    before = (first / SUMMARY).read_text()
+    (first / SUMMARY).write_text(before + " ")
+
+    done = pull(tmp_path / "results", remote)
+
+    assert done.left == [f"run/{first.name}: the folder here differs; move it away, or publish it"]
+    assert (first / SUMMARY).read_text() == before + " "
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("results", "is no address"),
+        ("s3://key:SECRET@bucket/x", "holds credentials"),
+        ("abfs://box/x?sig=SECRET", "holds credentials"),
+        ("nope://x/y", "known are"),
+    ],
+)
+def test_an_address_that_cannot_be_is_told_without_its_secret(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        opened_remote(url, "remote.url")
+
+    assert "SECRET" not in str(caught.value)
+
+
+def test_results_are_not_written_to_a_store_directly() -> None:
+    with pytest.raises(ConfigError, match="do=publish") as caught:
+        compose_apart("do=report", "paths.results=s3://key:SECRET@bucket/results")
+
+    assert "SECRET" not in str(caught.value)
+
+
+def test_the_verb_says_what_it_published(bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, _ = pair(tmp_path / "results")
+    config = compose_apart("do=publish", f"paths.results={tmp_path}/results", f"remote.url={bucket}")
+    assert isinstance(config, RemoteConfig)
+
+    publish_verb.main([config])
+
+    said = capsys.readouterr().out
+    assert first.name in said
+    assert "2 folders" in said
+
+
+def put_logs(bucket: str, tmp_path: Path) -> str:
+    files = fsspec.filesystem("memory")
+    log = write_openai(tmp_path / "a.jsonl", 40)
+    files.pipe_file(f"{bucket}/logs/day1/a.jsonl.gz", gzip.compress(log.read_bytes()))
+    files.pipe_file(f"{bucket}/logs/b.jsonl", write_openai(tmp_path / "b.jsonl", 20, first=40).read_bytes())
+    files.pipe_file(f"{bucket}/logs/picture.png", b"no log")
+    return f"{bucket}/logs"
+
+
+@pytest.mark.parametrize(("tail", "kept"), [("", 60), ("/b.jsonl", 20), ("/day1/*.gz", 40), ("/**/*.jsonl*", 60)])
+def test_logs_are_collected_from_a_store_and_no_copy_stays(
+    tail: str, kept: int, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    url = put_logs(bucket, tmp_path) + tail
+    words = {"path": str(tmp_path / "store")}
+    config = CollectConfig.model_validate({"do": "collect", "logs": {"path": url}, "store": words, "progress": "off"})
+
+    collect.main([config])
+    first = capsys.readouterr().out
+    collect.main([config])
+
+    assert f"{kept} kept" in first
+    with LogStore.open(tmp_path / "store", key=None, reader="test") as store:
+        assert sum(1 for _ in store.records()) == kept
+    assert not [one for one in (tmp_path / "cache").rglob("*") if one.is_file()]
+
+
+@pytest.mark.parametrize("tail", ["/none.jsonl", "/logs/*.nope"])
+def test_an_address_without_a_log_says_so(tail: str, bucket: str, tmp_path: Path) -> None:
+    put_logs(bucket, tmp_path)
+
+    with pytest.raises(DataError, match=r"has no log|not there"), brought([bucket + tail], tmp_path / "cache"):
+        pass
+
+
+def s3(folder: Path, address: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    told = {**os.environ, **ENVIRONMENT, "AWS_ENDPOINT_URL_S3": address, "HARNESS_CACHE": str(folder / "cache"), **more}
+    command = [sys.executable, "-m", "harness", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=told)
+
+
+@pytest.mark.slow
+def test_a_bucket_of_s3_takes_results_and_gives_them_and_logs_back(tmp_path: Path) -> None:
+    first, _ = pair(tmp_path / "results")
+    with s3_server() as address:
+        files = fsspec.filesystem(
+            "s3", key=ENVIRONMENT["AWS_ACCESS_KEY_ID"], secret=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+            endpoint_url=address, skip_instance_cache=True,
+        )  # fmt: skip
+        files.mkdir("bucket")
+        files.pipe_file("bucket/logs/a.jsonl.gz", gzip.compress(write_openai(tmp_path / "a.jsonl", 40).read_bytes()))
+
+        sent = s3(tmp_path, address, "do=publish", "remote.url=s3://bucket/team")
+        got = s3(tmp_path, address, "do=pull", "remote.url=s3://bucket/team", "paths.results=other")
+        logs = s3(tmp_path, address, "do=collect", "logs.path=s3://bucket/logs", "progress=off")
+        absent = s3(tmp_path, address, "do=pull", "remote.url=s3://no-such-bucket/team")
+    gone = s3(tmp_path, address, "do=pull", "remote.url=s3://bucket/team", AWS_MAX_ATTEMPTS="1")
+
+    assert [one.returncode for one in (sent, got, logs)] == [0, 0, 0], sent.stderr + got.stderr + logs.stderr
+    assert (tmp_path / "other" / "run" / first.name / SUMMARY).read_bytes() == (first / SUMMARY).read_bytes()
+    assert "40 kept" in logs.stdout
+    assert (absent.returncode, gone.returncode) == (2, 3)
+    every = "".join(one.stdout + one.stderr for one in (sent, got, logs, absent, gone))
+    assert ENVIRONMENT["AWS_SECRET_ACCESS_KEY"] not in every
+    assert "Traceback" not in every
+
+
+def test_a_store_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    remote = opened_remote(f"file://{tmp_path}/locked/x", "remote.url")
+    (tmp_path / "locked").write_text("a file where a folder has to be")
+
+    with pytest.raises((BackendError, DataError)) as caught:
+        remote.write(b"x", "run", "a.json")
+
+    assert "\n" not in str(caught.value)
