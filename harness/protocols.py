@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from harness.records import Attempt, Reply, Sample, Score, Step, ToolCall
 from harness.records import Protocol as ToolProtocol
@@ -18,6 +18,7 @@ __all__ = [
     "LateScore",
     "LateScorer",
     "Scorer",
+    "SpreadBackend",
     "SuiteLoader",
     "World",
     "WorldVerdict",
@@ -74,6 +75,19 @@ class Case:
     """What it is, or what is wrong with it, in a few words."""
     reply: Reply = field(default_factory=Reply)
     steps: tuple[Step, ...] = ()
+
+
+@runtime_checkable
+class SpreadBackend(Protocol):
+    """A backend whose engines are on several nodes: it has the attempts made there, and is asked for each of them."""
+
+    async def probe(self, samples: Sequence[Sample]) -> str | None:
+        """A warning if the chat template drops the tools."""
+        ...
+
+    async def ask(self, sample: Sample, trial: int, *, due_ns: int | None = None, slot: int | None = None) -> Attempt:
+        """The attempt as it ended after its retries. due_ns: `perf_counter_ns` at which the schedule wanted it out."""
+        ...
 
 
 class Scorer(Protocol):

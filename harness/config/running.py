@@ -10,6 +10,7 @@ __all__ = [
     "AgentConfig",
     "ArrivalConfig",
     "BudgetConfig",
+    "ExecutorConfig",
     "HardwareConfig",
     "JudgeConfig",
     "RunnerConfig",
@@ -112,6 +113,24 @@ class VerdictConfig(Record):
     """One verdict for each cluster (category of the suite), or one for the whole suite."""
     eliminate: bool = True
     """Drop a candidate from a cluster where another one is surely better and costs no more."""
+
+
+class ExecutorConfig(Record):
+    """Where the work is done (`conf/executor`)."""
+
+    name: Literal["local", "ray"] = "local"
+    address: str | None = None
+    """Of a Ray cluster: `auto`, or `host:port` of its head, or `ray://host:10001`. None: one of this machine's own."""
+    cores: int | None = Field(default=None, ge=1)
+    """Of a cluster of this machine's own, and of `local`; None: all that this process may use."""
+    workers: int | None = Field(default=None, ge=1, le=4096)
+    """Workers, an engine each; None: as many as the cluster has room for."""
+    cpus: float = Field(default=1.0, ge=0)
+    """Processors of a worker: so many are kept for it."""
+    gpus: float = Field(default=0.0, ge=0)
+    """GPUs of a worker."""
+    start_timeout_s: float = Field(default=600.0, gt=0)
+    """Until the first workers have their engines up."""
 
 
 class RunnerConfig(Record):

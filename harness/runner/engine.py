@@ -17,7 +17,7 @@ from harness.config import AgentConfig, ArrivalConfig, ModelConfig, RunnerConfig
 from harness.energy import EnergyMeter
 from harness.environments.pool import Worlds
 from harness.errors import BackendError, HarnessError
-from harness.protocols import Endpoint
+from harness.protocols import Endpoint, SpreadBackend
 from harness.records import Attempt, Sample
 from harness.runner.attempt import Asker, Once
 from harness.runner.guard import FATAL, Budget, Guard
@@ -55,6 +55,8 @@ class Lane:
     agent: AgentConfig = field(default_factory=AgentConfig)
     replies: Replies | None = None
     """Answers of earlier runs, and where this one's are kept."""
+    spread: SpreadBackend | None = None
+    """Who has the attempts made on other nodes; None: they are made here."""
 
 
 class Stopwatch:
@@ -105,9 +107,12 @@ async def run_lanes(lanes: list[Lane], work: Iterator[Work], budget: Budget, clo
     """
     settings = lanes[0].settings
     async with AsyncExitStack() as stack:
-        askers = []
+        askers: list[Asker | SpreadBackend] = []
         ramp_s = 0.0
         for number, lane in enumerate(lanes):
+            if lane.spread is not None:  # its workers have warmed up
+                askers.append(lane.spread)
+                continue
             limit = max(settings.concurrency, settings.arrival.max_in_flight if _is_open(settings.arrival) else 1)
             client = await stack.enter_async_context(_client(lane.endpoint, limit))
             waits = lane.replies is not None and lane.replies.reader is not None
@@ -173,7 +178,9 @@ def _first(errors: BaseExceptionGroup[HarnessError]) -> HarnessError:
 class _Loop:
     """The two ways to keep attempts in flight."""
 
-    def __init__(self, lanes: list[Lane], askers: list[Asker], budget: Budget, clock: Stopwatch, ramp_s: float) -> None:
+    def __init__(
+        self, lanes: list[Lane], askers: list[Asker | SpreadBackend], budget: Budget, clock: Stopwatch, ramp_s: float
+    ) -> None:
         self._lanes, self._askers, self._budget, self._clock, self._ramp_s = lanes, askers, budget, clock, ramp_s
         self._guards = [Guard(lane.settings.max_failed_frac) for lane in lanes]
         self.stopped: str | None = None

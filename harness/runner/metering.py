@@ -15,7 +15,7 @@ def energy_meter(lanes: Sequence[Lane]) -> EnergyMeter | None:
 
     With several lanes it measures nothing and says why: the counters see all of them together. Takes some milliseconds.
     """
-    here = [lane for lane in lanes if not lane.model.hosted and _is_here(lane.endpoint.base_url)]
+    here = [one for one in lanes if one.spread is None and not one.model.hosted and _is_here(one.endpoint.base_url)]
     if not here:
         return None
     if len(lanes) > 1:

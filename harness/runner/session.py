@@ -18,7 +18,7 @@ from harness.energy import EnergyReading
 from harness.environments.pool import Worlds
 from harness.errors import ConfigError, DataError
 from harness.measure import quantiles
-from harness.protocols import Endpoint
+from harness.protocols import Endpoint, SpreadBackend
 from harness.records import AgentTarget, Attempt, Sample, Score, TrajectoryTarget
 from harness.records.manifest import EnergyFacts, LagFacts, Manifest
 from harness.records.summary import Summary
@@ -144,7 +144,11 @@ class Session:
 
     async def opened(self, endpoint: Endpoint, worlds: Worlds | None) -> Lane:
         """The lane of this run at a live endpoint, its facts noted and its warnings found."""
-        found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
+        spread = self.job.backend if isinstance(self.job.backend, SpreadBackend) else None
+        if spread is not None:
+            found = await spread.probe(self.job.samples)
+        else:
+            found = await probe_tools(endpoint, self.job.config.model, self.job.samples)
         self.warn(found)
         self.update(backend=endpoint.facts, tools_dropped=found is not None)
         self._order(endpoint)
@@ -152,7 +156,7 @@ class Session:
         self.replies = open_replies(config, endpoint, self.job.samples)
         if config.run.reply_cache != "off" and self.replies is None:
             self.warn(f"run.reply_cache is for servers: answers of backend={config.backend.name} are made anew")
-        return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent, self.replies)
+        return Lane(config.model, endpoint, config.run, self._record, worlds, config.agent, self.replies, spread)
 
     def _order(self, endpoint: Endpoint) -> None:
         """Puts the samples in order, and says what a prefix cache would save where there is much to save."""

@@ -1,0 +1,5 @@
+"""Where the work of a verb is done: on this machine, or on the nodes of a Ray cluster."""
+
+from harness.executor.spread import spread
+
+__all__ = ["spread"]
