@@ -4,17 +4,13 @@ Made once for each file and element type by a child process in a Python that has
 only the GGUF of a model can be had, this is how engines that read no GGUF run the same weights.
 """
 
-import contextlib
-import json
-import os
-import subprocess
-import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.assets import OnProgress, Progress, cache_dir
 from harness.assets.progress import silent
 from harness.assets.store import Store, key_of
+from harness.backends.order_child import order_child
 from harness.backends.weights import WeightFile
 from harness.errors import AssetError
 
@@ -28,13 +24,6 @@ _FORMAT = "2"
 _ELEMENT_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 _SIDE_BYTES = 64 << 20
 """Room for the tokenizer and the small files."""
-_QUIET = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-}
 
 
 def unpacked(
@@ -82,39 +71,16 @@ def _held(store: Store, ref: str, name: str, report: OnProgress) -> Path | None:
     return place if store.holds(place, digest, report) else None
 
 
-def _run(python: Path, order: dict[str, str]) -> dict[str, object]:
+def _run(python: Path, order: dict[str, str]) -> dict[str, Any]:
     """What the child said: `{"transformers": version}` or `{"error": …, "kind": …}`."""
-    with tempfile.TemporaryFile() as log:
-        command = [str(python), "-P", "-X", "utf8", str(_CHILD)]
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **_QUIET},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise AssetError(f"{python} cannot be started ({error.strerror}): make train-env") from error
-        try:
-            out, _ = child.communicate(json.dumps({**order, "parent": os.getpid()}).encode() + b"\n")
-        finally:
-            if child.poll() is None:  # we were interrupted
-                child.kill()
-                child.wait()
-        with contextlib.suppress(ValueError):
-            said = json.loads(out)
-            if isinstance(said, dict):
-                return said
-        log.seek(0)
-        last = log.read().decode(errors="replace").strip().splitlines()
-    how = f"was ended by signal {-child.returncode}" if child.returncode < 0 else f"ended with {child.returncode}"
-    hint = "; out of memory?" if child.returncode == -9 else ""
-    return {"error": f"the child {how}{hint}: {last[-1][:300] if last else 'no word'}", "kind": "Ended"}
+    try:
+        answer = order_child(python, _CHILD, order)
+    except OSError as error:
+        raise AssetError(f"{python} cannot be started ({error.strerror}): make train-env") from error
+    return answer.said or {"error": answer.end, "kind": "Ended"}
 
 
-def _refuse(said: dict[str, object], name: str, python: Path) -> None:
+def _refuse(said: dict[str, Any], name: str, python: Path) -> None:
     if "error" not in said:
         return
     kind, text = str(said.get("kind")), " ".join(str(said["error"]).split())[:300]

@@ -37,6 +37,9 @@ class ConvertData(Record):
     teacher and student must have one tokenizer."""
     top_k: int = Field(default=16, ge=1, le=1024)
     """Tokens of which the log probability is kept, at each place of a reply."""
+    temperature: float = Field(default=1.0, gt=0, le=100)
+    """Divides the logits of teacher and student alike before they are held against each other: above 1 the tokens that
+    the teacher finds less likely weigh more (`distill=logits`)."""
     words: Literal["decline", "say"] = "decline"
     """An answer in words where tools are offered, under `prompted`: declining by name, as the prompt asks for, or the
     words on record. Under `constrained` it is declining, under `native` the words."""

@@ -1,7 +1,7 @@
 """The model card: what the ledger says, in Markdown that people and hubs read."""
 
 from harness.config import ModelConfig
-from harness.convert.words import cost, delta_words, gate_rows, general_words, minutes, percent_or_dash
+from harness.convert.words import cost, delta_words, distilled, gate_rows, general_words, minutes, percent_or_dash
 from harness.records.convert import ChainLink, Ledger
 from harness.report.formats import counted, memory, parameters
 
@@ -97,7 +97,12 @@ def _data(ledger: Ledger) -> str:
         lines.append("- Left out: " + ", ".join(f"{reason} {count:,}" for reason, count in data.dropped.items()))
     if ledger.redaction_sha256 is not None:
         lines.append(f"- Redaction policy: SHA-256 `{ledger.redaction_sha256}`")
-    if data.teacher is not None:
+    if (weighed := data.logits) is not None:
+        lines.append(
+            f"- Weighed by {weighed.teacher} in {minutes(weighed.seconds)}: its {weighed.top_k} likeliest tokens at "
+            f"each of {weighed.tokens:,} places of the replies, {percent_or_dash(weighed.mass)} of their probability"
+        )
+    if data.teacher is not None and data.teacher_calls:
         lines.append(f"- Teacher: {data.teacher}, {counted(data.teacher_calls, 'call')}, {cost(data.teacher_usd)}")
     return "\n".join([*lines, *(f"- {note}" for note in data.notes)]) + "\n"
 
@@ -110,7 +115,7 @@ def _training(ledger: Ledger) -> str:
     lines = [
         "## Training\n",
         f"- {ledger.method}, {shape}; learning rate {plan.learning_rate:g}, {plan.epochs:g} epochs, batches of "
-        f"{plan.batch * plan.accumulate}, {plan.dtype} on {plan.device}, seed {plan.seed}",
+        f"{plan.batch * plan.accumulate}, {plan.dtype} on {plan.device}, seed {plan.seed}{distilled(plan)}",
         f"- {found.steps:,} steps in {minutes(found.seconds)}, {found.status.replace('_', ' ')}"
         + (f", the checkpoint of step {found.best_step:,} kept" if found.best_step is not None else "")
         + (f" ({found.metric} {percent_or_dash(found.best_metric)})" if found.best_metric is not None else ""),

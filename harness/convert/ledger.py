@@ -7,6 +7,9 @@ from pathlib import Path
 
 from harness import __version__
 from harness.config import ConvertConfig
+from harness.convert.data.files import MANIFEST as DATA
+from harness.convert.data.files import TRAIN, VALIDATION
+from harness.convert.data.tokens import LOGITS
 from harness.convert.files import file_of
 from harness.convert.model_file import near
 from harness.convert.payback import payback
@@ -97,9 +100,10 @@ def read_ledger(folder: Path) -> Ledger:
 def build_ledger(config: ConvertConfig, name: str, folder: Path, steps: Steps, command: str) -> Ledger:
     """The ledger of these steps; `folder` is that of the conversion."""
     results = Path(config.paths.results)
-    hours = (steps.training.seconds + (steps.training.evaluation_seconds or 0.0)) / 3600
+    weighing = 0.0 if steps.dataset.logits is None else steps.dataset.logits.seconds
+    hours = (steps.training.seconds + (steps.training.evaluation_seconds or 0.0) + weighing) / 3600
     paid = paid_back(config, steps.dataset, hours, steps.gate, results)
-    teacher_known = steps.dataset.teacher is None or steps.dataset.teacher_usd is not None
+    teacher_known = not steps.dataset.teacher_calls or steps.dataset.teacher_usd is not None
     head, _ = commit()
     return Ledger(
         name=name,
@@ -150,7 +154,9 @@ def _links(folder: Path, results: Path, steps: Steps) -> list[ChainLink]:
             step="data",
             said=rows,
             key=dataset.key,
-            files=_inside(folder, "data", ("train.jsonl", "validation.jsonl", "dataset.json")),
+            inputs=_weighed_by(dataset),
+            files=_inside(folder, "data", (TRAIN, VALIDATION, LOGITS, DATA)),
+            seconds=None if dataset.logits is None else dataset.logits.seconds,
         )
     )
     found.append(
@@ -180,6 +186,14 @@ def _links(folder: Path, results: Path, steps: Steps) -> list[ChainLink]:
             )
         )  # fmt: skip
     return found
+
+
+def _weighed_by(dataset: DatasetManifest) -> dict[str, str]:
+    """The teacher's weights, where it weighed the replies."""
+    logits = dataset.logits
+    if logits is None or logits.weights is None:
+        return {}
+    return {f"teacher {logits.teacher}": logits.weights.sha256}
 
 
 def _trained(folder: Path, training: TrainResult) -> tuple[ConvertFile, ...]:

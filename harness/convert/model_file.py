@@ -55,9 +55,19 @@ def write_model(config: ConvertConfig, result: ExportResult, folder: Path) -> Pa
     """Writes `models/NAME.yaml` and returns it. Raises DataError where another file of that name is in the way."""
     place = Path(MODELS) / f"{result.name}.yaml"
     head = f"# Made by do=convert from {config.model.name}: {near(folder / 'ledger.json')}\n"
-    if place.is_file() and not place.read_text(encoding="utf-8").startswith("# Made by do=convert"):
-        raise DataError(f"{place} is there and was not made by do=convert; choose another name: convert.name=…")
+    if place.is_file():
+        _refuse_another(place, near(folder / "ledger.json"))
     place.parent.mkdir(exist_ok=True)
     body = yaml.safe_dump(model_settings(config, result, folder), sort_keys=False, allow_unicode=True, width=120)
     write_atomic(place, head + body)
     return place
+
+
+def _refuse_another(place: Path, ledger: str) -> None:
+    """Raises DataError where a file was made by hand, or by a conversion in another folder."""
+    first = place.read_text(encoding="utf-8").partition("\n")[0]
+    if not first.startswith("# Made by do=convert"):
+        raise DataError(f"{place} is there and was not made by do=convert; choose another name: convert.name=…")
+    made = first.rpartition(": ")[2]
+    if made != ledger and Path(made).is_file():
+        raise DataError(f"{place} is the model of {made}; choose another name: convert.name=…")

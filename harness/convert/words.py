@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from harness.records.convert import DeltaReport, Estimate, GateTable, GateTableRow
+from harness.records.convert import DeltaReport, Estimate, GateTable, GateTableRow, TrainPlan
 from harness.records.interval import Interval
 from harness.report.formats import memory, seconds, usd
 
 __all__ = [
     "cost",
     "delta_words",
+    "distilled",
     "estimate_words",
     "gate_rows",
     "general_words",
@@ -116,6 +117,16 @@ def general_words(table: GateTable) -> Sequence[str]:
     return found
 
 
+def distilled(plan: TrainPlan) -> str:
+    """What of the loss is a teacher's, to be put behind the seed; empty without one."""
+    if plan.teacher is None or plan.distill_share is None or plan.temperature is None:
+        return ""
+    return (
+        f"; {plan.distill_share:.0%} of the loss is the divergence from {plan.teacher} at temperature "
+        f"{plan.temperature:g}"
+    )
+
+
 def delta_words(report: DeltaReport) -> str:
     """What is left of the training in a file, in one sentence."""
     worst = report.worst
@@ -141,6 +152,8 @@ def estimate_words(found: Estimate) -> list[str]:
         parts.append(f"{memory(found.memory_bytes)}{free}")
     if found.teacher_calls:
         parts.append(f"{found.teacher_calls:,} calls of the teacher, {cost(found.teacher_usd)}")
+    if found.teacher_seconds is not None:
+        parts.append(f"{minutes(found.teacher_seconds)} of the teacher weighing the replies")
     if found.machine_usd is not None:
         parts.append(f"machine {usd(found.machine_usd)}")
     return [", ".join(parts), *([found.basis] if found.basis else [])]

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from harness.records.attempt import Protocol
 from harness.records.base import Record
+from harness.records.manifest import WeightFacts
 
 __all__ = [
     "ConvertFile",
@@ -109,6 +110,10 @@ class LogitsFile(Record):
     top_k: int = Field(ge=1)
     rows: int = Field(ge=0)
     tokens: int = Field(ge=0)
+    temperature: float = Field(default=1.0, gt=0)
+    """That the teacher's logits were divided by."""
+    weights: WeightFacts | None = None
+    """Of the teacher."""
     tokenizer_sha256: str
     """Of the vocabulary and merges that teacher and student share."""
     mass: float = Field(ge=0, le=1)

@@ -53,6 +53,12 @@ class TrainPlan(Record):
     device: str
     processes: int = Field(default=1, ge=1)
     threads: int | None = None
+    teacher: str | None = None
+    """Whose distribution is learned beside the replies; None: the replies alone."""
+    distill_share: float | None = None
+    """Share of the loss that is the divergence from it."""
+    temperature: float | None = None
+    """Of that divergence."""
     packages: dict[str, str] = Field(default_factory=dict)
 
 
@@ -75,7 +81,10 @@ class Estimate(Record):
     trainable: int | None = None
     teacher_calls: int = 0
     teacher_usd: float | None = None
+    teacher_seconds: float | None = None
+    """That a local teacher took to weigh the replies: done before this is told."""
     machine_usd: float | None = None
+    """Of training and of the teacher's time; None: the machine's hour has no price."""
     basis: str = ""
     """Where the numbers are from, in one sentence."""
     refused: str | None = None
@@ -93,7 +102,9 @@ class TrainPoint(Record):
     """Seen so far."""
     tokens: int | None = None
     loss: float | None = None
-    """Mean since the last line."""
+    """Mean since the last line: cross entropy with the replies' tokens."""
+    divergence: float | None = None
+    """Mean Kullback-Leibler divergence from the teacher, in nats; None: no teacher."""
     validation_loss: float | None = None
     metric: float | None = None
     """Of the task, on validation rows: 0..1."""

@@ -1,9 +1,8 @@
 """`do=convert`: a suite's train split learned by a model, exported, put to the gate, and written down."""
 
-import re
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +12,19 @@ from rich.text import Text
 
 from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends.torch_python import torch_python
+from harness.backends.transformers_plan import Checkpoint
 from harness.config import ConvertConfig
 from harness.convert.card import model_card
 from harness.convert.data import Setup, prepare
-from harness.convert.export.make import Task, checked_types, export
+from harness.convert.data.teacher import compose_teacher
+from harness.convert.data.tokens import teacher_checkpoint
+from harness.convert.export.make import Task, export
 from harness.convert.export.template import template_of, with_gguf
 from harness.convert.ledger import LEDGER, Steps, build_ledger, read_ledger, shown_curve
-from harness.convert.training import base_folder, estimate, learning_curve, plan_of, train
+from harness.convert.training import base_checkpoint, estimate, learning_curve, plan_of, train
 from harness.convert.verify import Check, promote, verify
 from harness.convert.words import estimate_words, gate_rows, general_words, minutes
-from harness.errors import BackendError, ConfigError, DataError, GateFailed, HarnessError
-from harness.interop.inspect_run import is_inspect
+from harness.errors import BackendError, DataError, GateFailed, HarnessError
 from harness.records.convert import DatasetManifest, LearningCurve, Ledger, Promotion, TrainPlan, TrainPoint
 from harness.records.learning import LEARNING_CURVE
 from harness.report.convert import write_page
@@ -31,13 +32,13 @@ from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.runfolder import lock, write_atomic, write_record
 from harness.suite.spec import Suite, load_suite
 from harness.verbs.audit_words import typed
+from harness.verbs.convert_checks import checked, name_of, refuse_another, refuse_another_base
 from harness.verbs.convert_gate import ask_gate
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.suited import say_aside
 
 __all__ = ["main"]
 
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _SAID_EVERY_S: Final = 20.0
 _WIDTH = 170
 
@@ -61,11 +62,11 @@ def main(configs: Sequence[ConvertConfig]) -> None:
     model is worse or a promotion is refused, and HarnessError where a step cannot be done.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
-    config = _checked(configs)
+    config = checked(configs)
     if config.convert.verify is not None:
         _verify(config, Path(config.convert.verify).expanduser())
         return
-    name = config.convert.name or _name(config)
+    name = config.convert.name or name_of(config)
     root = Path(config.convert.out).expanduser() if config.convert.out else Path(config.paths.results) / "convert"
     folder = root / name
     try:
@@ -73,7 +74,7 @@ def main(configs: Sequence[ConvertConfig]) -> None:
     except OSError as error:
         raise DataError(f"{folder} cannot be made ({error.strerror}); choose another: convert.out=…") from None
     with lock(folder):
-        _refuse_another(folder, config)
+        refuse_another(folder, config)
         try:
             _convert(config, name, folder)
         except KeyboardInterrupt:
@@ -81,55 +82,18 @@ def main(configs: Sequence[ConvertConfig]) -> None:
             raise
 
 
-def _refuse_another(folder: Path, config: ConvertConfig) -> None:
-    """Raises ConfigError where the folder holds what another suite taught: it would be trained over."""
-    try:
-        before = DatasetManifest.model_validate_json((folder / "data" / "dataset.json").read_bytes()).suite
-    except (OSError, ValueError):  # nothing there, or nothing that this version made
-        return
-    if before != config.suite.name and (folder / "train").is_dir():
-        raise ConfigError(
-            f"{folder} holds a training on suite={before}, not {config.suite.name}; choose another name, "
-            "convert.name=…, or remove that folder"
-        )
-
-
-def _checked(configs: Sequence[ConvertConfig]) -> ConvertConfig:
-    """The one configuration, once nothing speaks against it that can be known before a file is touched."""
-    if len(configs) > 1:
-        raise ConfigError("do=convert takes one model at a time, model=smollm2; a sweep takes several: -m model=a,b")
-    (config,) = configs
-    options = config.convert
-    if options.promote and options.by is None:
-        raise ConfigError("convert.promote=true needs who promotes: convert.by=NAME")
-    if options.verify is not None:
-        return config
-    if is_inspect(config):
-        raise ConfigError("do=convert needs a suite with splits of its own; suite=inspect has none")
-    if options.until != "data" and (config.model.hosted or config.model.url is not None):
-        raise ConfigError(f"model={config.model.name} is served elsewhere: do=convert trains weights that are here")
-    if config.run.recheck is not None or config.run.stop is not None:
-        raise ConfigError("run.recheck and run.stop are for do=run; leave them out of do=convert")
-    if config.run.resume not in {"auto", "never"}:
-        raise ConfigError(f"run.resume={config.run.resume} is one run, and a gate has several: auto or never")
-    checked_types(config)
-    return config
-
-
-def _name(config: ConvertConfig) -> str:
-    """Suite, cluster and base, as far as they make a name."""
-    parts = [config.suite.name, *(config.cluster or ()), config.model.name]
-    return _NOT_IN_NAMES.sub("-", "_".join(parts)).strip("-._")[:80] or "converted"
-
-
 def _convert(config: ConvertConfig, name: str, folder: Path) -> None:
     with console_progress(show=config.progress != "off") as tell:
         work = _Work(config, name, folder, _whole_suite(config, tell), tell)
         if config.convert.until == "data":
-            _data(work, _base_if_any(config, tell))
+            found = _base_if_any(config, tell)
+            if found is not None:
+                refuse_another_base(folder, found.facts)
+            _data(work, None if found is None else found.folder)
             return
-        base = base_folder(config, tell)
-        dataset = _data(work, base)
+        base = base_checkpoint(config, tell)
+        refuse_another_base(folder, base.facts)
+        dataset = _data(work, base.folder)
         plan = plan_of(config, dataset, folder / "data", tell)
         told = estimate(config, plan, dataset, folder / "data")
     for line in estimate_words(told):
@@ -145,14 +109,14 @@ def _convert(config: ConvertConfig, name: str, folder: Path) -> None:
     if config.convert.until == "train":
         return
     with console_progress(show=config.progress != "off") as tell:
-        task = Task(config, name, folder, base, training, tell)
+        task = Task(config, name, folder, base.folder, training, tell)
         result = export(task)
         _say("export", f"{', '.join(dict.fromkeys(one.type for one in result.files))}: model={name}")
         for note in result.notes:
             _say("", note)
         if config.convert.until == "export":
             return
-        engine = with_gguf(config, template_of(config, base, tell))
+        engine = with_gguf(config, template_of(config, base.folder, tell))
         table = ask_gate(engine, result, folder, dataset.clusters, tell)
     refresh_leaderboard(Path(config.paths.results), Path(config.paths.reports))
     if config.convert.until == "gate":
@@ -162,10 +126,10 @@ def _convert(config: ConvertConfig, name: str, folder: Path) -> None:
     _close(work, steps)
 
 
-def _base_if_any(config: ConvertConfig, tell: OnProgress) -> Path | None:
+def _base_if_any(config: ConvertConfig, tell: OnProgress) -> Checkpoint | None:
     """The student's checkpoint, to count tokens by; None where rows alone are wanted and it cannot be had here."""
     try:
-        return base_folder(config, tell)
+        return base_checkpoint(config, tell)
     except HarnessError as why:
         say_aside(f"tokens       are not counted: {why}")
         return None
@@ -219,6 +183,7 @@ def _data(work: _Work, base: Path | None) -> DatasetManifest:
     context = ScorerContext(
         suite.data, suite.options, config.scoring, config.agent, judge_seat(config.scoring, work.tell)
     )  # fmt: skip
+    options = config.convert.data
     setup = Setup(
         spec=suite.spec,
         model=config.model,
@@ -227,11 +192,14 @@ def _data(work: _Work, base: Path | None) -> DatasetManifest:
         max_tokens=config.convert.training.max_tokens,
         checkpoint=base,
         python=None if base is None else torch_python(config.convert.training.python, key="convert.training.python"),
+        teacher=None if options.teacher is None else compose_teacher(options),
         suite_data=suite.data,
         on_progress=work.tell,
         say=say_aside,
     )
-    found = prepare(config.convert.data, suite.samples, setup, work.folder / "data")
+    if options.distill == "logits" and options.teacher is not None:
+        setup = replace(setup, weigher=teacher_checkpoint(options, setup))
+    found = prepare(options, suite.samples, setup, work.folder / "data")
     sources = ", ".join(f"{one.name} {one.train:,}" for one in found.sources)
     _say(
         "data",

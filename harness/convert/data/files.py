@@ -36,6 +36,8 @@ VALIDATION: Final = "validation.jsonl"
 MANIFEST: Final = "dataset.json"
 EXPORTS: Final = "export"
 """Folder of the rows in other programs' formats."""
+_OF_NO_ROW: Final = {"exports", "temperature"}
+"""Settings that decide nothing where no teacher weighs."""
 
 
 def data_key(data: ConvertData, samples: Sequence[Sample], setup: Setup) -> str:
@@ -45,11 +47,12 @@ def data_key(data: ConvertData, samples: Sequence[Sample], setup: Setup) -> str:
         "suite": samples_hash(samples),
         "built": setup.spec.built,
         "cluster": None if setup.cluster is None else list(setup.cluster),
-        "data": data.model_dump(mode="json", exclude={"exports"}),
+        "data": data.model_dump(mode="json", exclude={"exports"} if data.distill == "logits" else _OF_NO_ROW),
         "model": model.model_dump(mode="json", include={"protocol", "prompt", "chat_template"}),
         "max_tokens": setup.max_tokens,
         "counted": setup.lengths is not None or setup.checkpoint is not None,
         "teacher": None if setup.teacher is None else setup.teacher.model.model_dump(mode="json"),
+        **({} if setup.weigher is None else {"weigher": setup.weigher.facts.sha256}),
         "scorer": setup.spec.scorer,
         "harness": __version__,
     }

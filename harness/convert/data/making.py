@@ -16,6 +16,8 @@ from harness.records import Sample
 __all__ = ["Maker", "labels_of"]
 
 _TEACHER = "teacher"
+_OF_LOGITS = ("top_k", "temperature")
+_DEFAULT = {one: ConvertData.model_fields[one].default for one in _OF_LOGITS}
 
 
 def labels_of(data: ConvertData) -> tuple[str, ...]:
@@ -29,6 +31,11 @@ def labels_of(data: ConvertData) -> tuple[str, ...]:
         )
     if data.teacher is None and data.distill == "logits":
         raise ConfigError("convert.data.distill=logits needs a teacher: convert.data.teacher=NAME, a local model")
+    if data.distill == "replies" and (typed := [one for one in _OF_LOGITS if getattr(data, one) != _DEFAULT[one]]):
+        raise ConfigError(
+            f"convert.data.{typed[0]} is of a teacher's probabilities, and only its replies are learned; "
+            "type convert.data.distill=logits"
+        )
     if data.teacher_keep == "agreeing" and data.teacher_trials < 2:
         raise ConfigError(
             f"convert.data.teacher_keep=agreeing takes what most of several answers do, and "

@@ -23,6 +23,7 @@ from harness.convert.data.tokens import LOGITS, count, weigh
 from harness.errors import DataError
 from harness.records import Sample
 from harness.records.convert import DatasetManifest
+from harness.report.formats import counted as counted_in_words
 from harness.store.runfolder import write_record
 
 __all__ = ["prepare"]
@@ -40,7 +41,8 @@ class _Rows:
     validation: list[Made]
     merged: Merged
     added: int = 0
-    too_long: int = 0
+    too_long: tuple[int, ...] = ()
+    """Tokens of the rows that were left out for their length."""
     counted: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -78,7 +80,7 @@ def prepare(options: ConvertData, samples: Sequence[Sample], setup: Setup, out: 
     facts = Facts(
         key=key, samples=samples, taken=taken, validation_from=where, origin=origin, teaching=teaching,
         teacher_wrong=maker.teacher_wrong, checked=checked, merged=rows.merged, added=rows.added, logits=logits,
-        dropped=Counter(maker.reasons()) + Counter({_TOO_LONG: rows.too_long}), notes=rows.notes,
+        dropped=Counter(maker.reasons()) + Counter({_TOO_LONG: len(rows.too_long)}), notes=rows.notes,
         files=[TRAIN, VALIDATION, *([LOGITS] if logits is not None else [])],
     )  # fmt: skip
     manifest = manifest_of(options, setup, out, facts, (rows.train, rows.validation))
@@ -177,14 +179,20 @@ def _measured(rows: _Rows, setup: Setup) -> _Rows:
     n = len(rows.train)
     train = [one for one, fit in zip(told[:n], fits[:n], strict=True) if fit]
     validation = [one for one, fit in zip(told[n:], fits[n:], strict=True) if fit]
-    return replace(rows, train=train, validation=validation, too_long=fits.count(False), counted=True)
+    long = tuple(sorted(sum(one) for one, fit in zip(counted, fits, strict=True) if not fit))
+    notes = list(rows.notes)
+    if long:
+        span = f"{long[0]:,} … {long[-1]:,} tokens"
+        notes.append(f"{counted_in_words(len(long), 'row')} of {span} left out: convert.training.max_tokens={most}")
+    return replace(rows, train=train, validation=validation, too_long=long, counted=True, notes=notes)
 
 
 def _nothing(setup: Setup, reasons: Mapping[str, int], rows: _Rows) -> str:
     """Why there is nothing to learn, and what to type next."""
     told = "; ".join(f"{reason}: {count:,}" for reason, count in list(reasons.items())[:3])
     if rows.too_long:
-        told = f"{told}; {_TOO_LONG}={setup.max_tokens}: {rows.too_long:,}".removeprefix("; ")
+        span = f"{rows.too_long[0]:,} … {rows.too_long[-1]:,}"
+        told = f"{told}; {_TOO_LONG}={setup.max_tokens}: {len(rows.too_long):,}, of {span} tokens".removeprefix("; ")
     asked = "" if setup.cluster is None else f" of {', '.join(setup.cluster)}"
     return (
         f"no sample{asked} of suite {setup.spec.name} makes a row under {setup.model.protocol} "

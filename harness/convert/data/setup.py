@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.assets import OnProgress
+from harness.backends.transformers_plan import Checkpoint
 from harness.config import ModelConfig, RunConfig
 from harness.protocols import LateScorer, Scorer
 from harness.records.convert import DatasetRow
@@ -43,6 +44,8 @@ class Setup:
     """Counts tokens in place of the checkpoint's tokenizer."""
     teacher: RunConfig | None = None
     """How the teacher is asked; None: composed from `data.teacher` and `data.teacher_overrides`."""
+    weigher: Checkpoint | None = None
+    """The teacher's own weights, where it weighs the replies (`teacher_checkpoint`); None: found when it does."""
     suite_data: Path | None = None
     on_progress: OnProgress | None = None
     say: Callable[[str], None] = _quiet

@@ -63,12 +63,18 @@ def compose_teacher(data: ConvertData) -> RunConfig:
     Raises ConfigError where the model is not known or an override does not fit.
     """
     try:
-        return compose_run(f"model={data.teacher}", *data.teacher_overrides)
+        found = compose_run(f"model={data.teacher}", *data.teacher_overrides)
     except (HydraException, OmegaConfBaseException) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ConfigError(f"convert.data.teacher={data.teacher} with its overrides: {reason}") from None
     except ConfigError as error:
         raise ConfigError(f"convert.data.teacher_overrides: {error}") from None
+    if found.model.examples:
+        raise ConfigError(
+            f"convert.data.teacher_overrides: model.examples={found.model.examples}, and a teacher is asked without; "
+            "leave it out"
+        )
+    return found
 
 
 def ask(samples: Sequence[Sample], data: ConvertData, setup: Setup, out: Path) -> Teaching:

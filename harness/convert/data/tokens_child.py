@@ -44,7 +44,8 @@ def _logits(order: dict[str, Any]) -> dict[str, Any]:
     if hashes[0] != hashes[1]:
         return {"error": f"{len(student):,} and {len(teacher):,} tokens", "kind": "OtherTokenizer"}
     began = time.perf_counter()
-    kept = [_weighed(reply, logits, order["top_k"]) for reply, logits in _asked(order, student, teacher)]
+    temperature, top_k = order["temperature"], order["top_k"]
+    kept = [_weighed(reply, logits / temperature, top_k) for reply, logits in _asked(order, student, teacher)]
     mass = _written(order, kept, hashes[0])
     tokens = sum(len(one[0]) for one in kept)
     seconds = time.perf_counter() - began
@@ -65,8 +66,8 @@ def _asked(order: dict[str, Any], student: Any, teacher: Any) -> Any:
         prompt, _ = _TOKENS["row_ids"](teacher, order["teacher_template"], row)
         ids = torch.tensor([prompt + reply], device=order["device"])
         with torch.inference_mode():
-            logits = model(input_ids=ids, logits_to_keep=len(reply) + 1).logits[0, :-1]
-        yield reply, logits.float()
+            logits = model(input_ids=ids, logits_to_keep=len(reply) + 1).logits[0, :-1, : len(student)]
+        yield reply, logits.float()  # without the places that a larger head has behind the vocabulary
 
 
 def _weighed(reply: list[int], logits: Any, top_k: int) -> tuple[list[int], Any, Any]:
@@ -90,10 +91,15 @@ def _written(order: dict[str, Any], kept: list[tuple[list[int], Any, Any]], sha2
         "ends": torch.tensor(ends, dtype=torch.int64),
         "tokens": torch.tensor([token for one in kept for token in one[0]], dtype=torch.int32),
         "ids": torch.cat([one[1] for one in kept]),
-        "logprobs": values.to(torch.float16),
+        "logprobs": values,
     }
-    rows = json.dumps([row["id"] for row in _rows(order)])
-    save_file(tensors, order["out"], metadata={"rows": rows, "tokenizer_sha256": sha256, "format": "1"})
+    metadata = {
+        "rows": json.dumps([row["id"] for row in _rows(order)]),
+        "tokenizer_sha256": sha256,
+        "temperature": json.dumps(order["temperature"]),
+        "format": "2",
+    }
+    save_file(tensors, order["out"], metadata=metadata)
     return float(values.exp().sum(-1).mean())
 
 

@@ -19,6 +19,7 @@ from harness.convert.export.template import template_of, with_gguf
 from harness.convert.export.tool import ordered
 from harness.convert.files import content_key, file_of, holds, read_kept
 from harness.convert.model_file import write_model
+from harness.convert.words import distilled
 from harness.errors import ConfigError, DataError
 from harness.quantize.tool import Quantizer, find_quantizer
 from harness.quantize.types import FULL, known_type, type_of_file
@@ -94,6 +95,7 @@ def export(task: Task) -> ExportResult:
     key = content_key("export", task.name, settings, trained, template.facts.sha256, _wants_checkpoint(task))
     kept = read_kept(task.out / EXPORT, ExportResult, key)
     if kept is not None and all(holds(task.folder, one.file) for one in kept.files):
+        _refuse(kept)
         write_model(with_gguf(task.config, template), kept, task.folder)
         return kept
     task.out.mkdir(parents=True, exist_ok=True)
@@ -239,7 +241,7 @@ def _beginning(task: Task, template: WeightFile) -> list[str]:
             "given: what that type had lost before is lost"
         )
     trained = f"{plan.method}, {task.training.steps:,} steps on {task.training.rows or 0:,} rows read"
-    said.append(f"trained: {trained}, seed {plan.seed}")
+    said.append(f"trained: {trained}, seed {plan.seed}{distilled(plan)}")
     said.append("the adapter merged in float32" if task.is_adapter else "all weights were trained")
     return said
 
@@ -267,7 +269,7 @@ def _result(
 
 
 def _refuse(result: ExportResult) -> None:
-    """Nothing where the served file holds what was learned. Raises DataError where it does not, its file removed."""
+    """Nothing where the served file holds what was learned. Raises DataError where it does not."""
     served = result.file(result.chosen)
     if served is None or served.delta is None or served.delta.verdict != "refuse":
         return

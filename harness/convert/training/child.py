@@ -82,7 +82,9 @@ class _Sitting:
         )
         self.student, self.optimizer = self.fleet.prepare(student, optimizer)
         self.plain = self.fleet.unwrap_model(self.student)
-        self.teacher = _beside("child_teacher").Teacher(order["logits"]) if order["logits"] else None
+        self.teacher = None
+        if order["logits"]:
+            self.teacher = _beside("child_teacher").Teacher(order["logits"], order["temperature"])
         self.state: dict[str, Any] = {
             "step": 0, "seconds": 0.0, "evaluation_seconds": 0.0, "tokens": 0, "rows": 0, "sittings": 0,
             "best_metric": None, "best_loss": None, "best_step": None, "worse": 0, "started": False,
@@ -175,21 +177,23 @@ class _Sitting:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.student.train()
-        total = 0.0
+        total = apart = 0.0
         for number, rows in enumerate(mine):
             batch = self._grid(rows)
             teacher = self.teacher.of(rows, batch) if self.teacher else None
             last = number == len(mine) - 1
             with self.fleet.no_sync(self.student) if not last else _nothing():
-                loss, plain = self.student(batch, teacher, order["distill_share"])
+                loss, plain, soft = self.student(batch, teacher, order["distill_share"], order["temperature"])
                 self.fleet.backward(loss * self.fleet.num_processes / weight)
             total += float(plain)
+            apart += float(soft)
             state["tokens"] += batch.ids.numel()
             self.targets += len(batch.targets)
         self.fleet.clip_grad_norm_(self.changed, order["clip"])
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.losses += total
+        self.apart += apart
         state["step"] += 1
         state["rows"] += sum(map(len, mine)) * self.fleet.num_processes
         state["seconds"] += time.perf_counter() - began
@@ -197,6 +201,7 @@ class _Sitting:
             self._tell(rate=rate)
 
     losses = 0.0
+    apart = 0.0
     targets = 0
     dealt: tuple[int, list[Any]] = (-1, [])
 
@@ -224,10 +229,11 @@ class _Sitting:
             "rows": state["rows"],
             "tokens": state["tokens"],
             "loss": self.losses / self.targets if self.targets else None,
+            "divergence": self.apart / self.targets if self.targets and self.teacher else None,
             "learning_rate": rate,
             **found,
         }
-        self.losses, self.targets = 0.0, 0
+        self.losses, self.apart, self.targets = 0.0, 0.0, 0
         with (self.out / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -287,6 +293,7 @@ class _Sitting:
             held = {
                 "state": self.state,
                 "losses": (self.losses, self.targets),
+                "apart": self.apart,
                 "weights": [one.detach().cpu() for one in self.changed],
                 "optimizer": self.optimizer.state_dict(),
             }
@@ -300,6 +307,7 @@ class _Sitting:
         if held is not None:
             self.state.update(held["state"])
             self.losses, self.targets = held["losses"]
+            self.apart = held.get("apart", 0.0)
             with torch.no_grad():
                 for one, kept in zip(self.changed, held["weights"], strict=True):
                     one.copy_(kept)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-__all__ = ["Student", "build", "trained"]
+__all__ = ["Student", "build", "divergence", "trained"]
 
 
 class Student(torch.nn.Module):  # type: ignore[misc]  # torch is in another Python
@@ -34,11 +34,15 @@ class Student(torch.nn.Module):  # type: ignore[misc]  # torch is in another Pyt
             return nullcontext()
         return torch.autocast(self._device.partition(":")[0], self._autocast)
 
-    def forward(self, batch: Any, teacher: Any = None, share: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sum of the weighted losses of the targets, and the plain sum without a teacher's part, for the record.
+    def forward(
+        self, batch: Any, teacher: Any = None, share: float = 0.5, temperature: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Sum of the weighted losses of the targets; and for the record the sums of its two parts without weights.
 
-        teacher: ids and log probabilities of the teacher's likeliest tokens at each target, (targets, k) each; `share`
-        of the loss is then the cross entropy with them, the rest of their probability left aside.
+        These are cross entropy with the replies' tokens, and `divergence` (0 without a teacher). teacher: ids and log
+        probabilities at `temperature` of its likeliest tokens at each target, (targets, k) each; the loss is then
+        share · T² · divergence + (1 - share) · cross entropy (Hinton, Vinyals & Dean 2015, section 2: T² keeps the two
+        in proportion, since the gradient of soft targets shrinks with it).
         """
         with self.cast():
             hidden = self._decoder(
@@ -48,12 +52,11 @@ class Student(torch.nn.Module):  # type: ignore[misc]  # torch is in another Pyt
         if self._cap is not None:
             logits = torch.tanh(logits / self._cap) * self._cap
         plain = functional.cross_entropy(logits, batch.targets, reduction="none")
-        told = plain
+        told, apart = plain, torch.zeros_like(plain)
         if teacher is not None:
-            ids, weights = teacher
-            soft = -(weights.softmax(-1) * torch.log_softmax(logits, dim=-1).gather(-1, ids)).sum(-1)
-            told = share * soft + (1 - share) * plain
-        return (told * batch.weights).sum(), plain.detach().sum()
+            apart = divergence(logits / temperature, *teacher)
+            told = share * temperature**2 * apart + (1 - share) * plain
+        return (told * batch.weights).sum(), plain.detach().sum(), apart.detach().sum()
 
     def _mask(self, batch: Any) -> Any:
         """What attention adds: 0 where a token may look, else the least number; by kind of layer if they differ."""
@@ -63,6 +66,23 @@ class Student(torch.nn.Module):  # type: ignore[misc]  # torch is in another Pyt
             return full
         near = batch.positions[:, :, None] - batch.positions[:, None, :] < self._window
         return {"full_attention": full, "sliding_attention": _added(batch.seen & near, kind)}
+
+
+def divergence(logits: torch.Tensor, ids: torch.Tensor, logprobs: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of the student from the teacher at each target, in nats: (targets).
+
+    logits: the student's, (targets, tokens). ids, logprobs: the teacher's likeliest tokens, (targets, k). Its other
+    tokens count as one, since their single probabilities are not kept: what is left out by that is never negative (the
+    log sum inequality), so this is a lower bound of the divergence over all tokens, and is it where k is all of them.
+    """
+    whole = logits.logsumexp(-1, keepdim=True)
+    likely = logprobs.exp()
+    found = (likely * (logprobs - logits.gather(-1, ids) + whole)).sum(-1)
+    if ids.shape[-1] == logits.shape[-1]:
+        return found
+    other = (1 - likely.sum(-1)).clamp_min(0)
+    said = logits.scatter(-1, ids, float("-inf")).logsumexp(-1) - whole[:, 0]
+    return found + torch.xlogy(other, other) - other * said
 
 
 def _added(seen: torch.Tensor, kind: torch.dtype) -> torch.Tensor:

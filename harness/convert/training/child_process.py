@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
+from harness.backends.order_child import QUIET
 from harness.backends.process import reason_in_log
 from harness.errors import BackendError
 
@@ -20,15 +21,7 @@ _LOOK_S: Final = 0.1
 _LAST: Final = 8192
 _END_S: Final = 300.0
 """For the step that it is in, and a checkpoint."""
-_QUIET: Final = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "PYTHONWARNINGS": "ignore",
-}
+_QUIET: Final = {**QUIET, "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "ignore"}
 
 
 def run_child(python: Path, order: Mapping[str, Any], look: Callable[[], None]) -> dict[str, Any]:

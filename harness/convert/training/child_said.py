@@ -57,7 +57,7 @@ def loss_on(student: Any, grids: list[Any]) -> float:
     total, count = 0.0, 0
     with torch.inference_mode():
         for one in grids:
-            _, plain = student(one)
+            _, plain, _ = student(one)
             total += float(plain)
             count += len(one.targets)
     return total / max(1, count)

@@ -14,13 +14,17 @@ __all__ = ["Teacher"]
 class Teacher:
     """A teacher's likeliest tokens at each place of the replies, read from the side file."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, temperature: float) -> None:
+        """Reads the file. Raises ValueError for one of another temperature."""
         from safetensors import safe_open
 
         with safe_open(file, framework="pt") as held:
-            names = json.loads(held.metadata()["rows"])
+            told = held.metadata()
+            names = json.loads(told["rows"])
+            if json.loads(told.get("temperature", "1.0")) != temperature:
+                raise ValueError("the teacher weighed at another temperature: make the data set anew")
             self.ends, self.tokens = held.get_tensor("ends").tolist(), held.get_tensor("tokens")
-            self.ids, self.logprobs = held.get_tensor("ids").long(), held.get_tensor("logprobs").float()
+            self.ids, self.logprobs = held.get_tensor("ids"), held.get_tensor("logprobs").float()
         self.at = {name: number for number, name in enumerate(names)}
 
     def of(self, rows: list[Any], batch: Any) -> tuple[Any, Any]:
@@ -36,4 +40,4 @@ class Teacher:
             ids.append(self.ids[begin:end])
             weights.append(self.logprobs[begin:end])
         device = batch.targets.device
-        return torch.cat(ids).to(device), torch.cat(weights).to(device)
+        return torch.cat(ids).long().to(device), torch.cat(weights).to(device)

@@ -15,17 +15,17 @@ import psutil
 from harness.assets.progress import human_bytes
 from harness.backends.llamacpp_plan import available_memory
 from harness.config import ConvertConfig
+from harness.convert.data.tokens import RUNTIME_BYTES
 from harness.convert.training.child_process import SMALLER, run_child
 from harness.convert.training.plan import base_folder, machine_of, train_python
 from harness.convert.training.run import kept_result, order_of, rows_of
+from harness.cost import machine_usd_per_hour
 from harness.fit_shape import Shape, shape_of_config
 from harness.records.convert import DatasetManifest, Estimate, TrainPlan
 
 __all__ = ["Sizes", "estimate", "memory_need", "refusal", "sizes_of"]
 
 _PROBE_STEPS: Final = 2
-_RUNTIME_BYTES: Final = 700 << 20
-"""torch, transformers and their libraries in memory, before a weight is loaded (measured, CPU build)."""
 _ELEMENT: Final = {"float32": 4, "bfloat16": 2, "float16": 2}
 _PER_WIDTH: Final = 22
 """Elements kept for the backward pass, for each token and layer, in widths of the model: norms, residuals, heads."""
@@ -35,6 +35,10 @@ _PER_RANK: Final = 14
 """The same in ranks of the factors: seven linear layers, in 32 bits."""
 _PER_TOKEN_OF_VOCABULARY: Final = 14
 """Bytes for each target and token of the vocabulary: logits narrow and wide, their softmax, both gradients."""
+_PER_TOKEN_DISTILLED: Final = 20
+"""The same besides, with a teacher: logits by temperature, those without its tokens, three gradients."""
+_PER_WEIGHED: Final = 8
+"""Bytes of a token and its log probability in the teacher's file, all of which is in memory."""
 _SPREAD: Final = 1.5
 """How far the speed of a whole training may lie from that of a few steps, on a machine that does other things."""
 _HEADROOM: Final = 1.1
@@ -54,6 +58,8 @@ class Sizes:
     """Of one batch, as it is packed or padded."""
     targets: int
     """Of them, those that a loss is on."""
+    weighed: int = 0
+    """Tokens whose log probability by a teacher is held, over all rows."""
 
 
 def sizes_of(plan: TrainPlan, folder: Path, dataset: DatasetManifest) -> Sizes | None:
@@ -82,13 +88,15 @@ def sizes_of(plan: TrainPlan, folder: Path, dataset: DatasetManifest) -> Sizes |
     reply = (
         math.ceil(dataset.reply_tokens / dataset.n_train) if dataset.reply_tokens and dataset.n_train else longest // 4
     )
+    logits, batch = dataset.logits, min(plan.batch, max(1, dataset.n_train))
     return Sizes(
         parameters=parameters,
         trainable=parameters if plan.method == "full" else factors,
         layers=layers,
         shape=shape,
-        tokens=plan.batch * longest,
-        targets=plan.batch * reply,
+        tokens=batch * longest,
+        targets=batch * reply,
+        weighed=0 if logits is None else logits.tokens * logits.top_k,
     )
 
 
@@ -107,8 +115,9 @@ def memory_need(plan: TrainPlan, sizes: Sizes, *, checkpointing: bool = False) -
     token += 0 if plan.method == "full" else _PER_RANK * (plan.rank or 0) * 4 + 7 * shape.width * 4
     layers = 1 + sizes.layers * 0.1 if checkpointing else sizes.layers
     kept = int(sizes.tokens * token * layers)
-    logits = sizes.targets * shape.vocab * _PER_TOKEN_OF_VOCABULARY
-    return int((weights + copies + trained + kept + logits + _RUNTIME_BYTES) * _HOLES)
+    each = _PER_TOKEN_OF_VOCABULARY + (_PER_TOKEN_DISTILLED if sizes.weighed else 0)
+    logits = sizes.targets * shape.vocab * each + sizes.weighed * _PER_WEIGHED
+    return int((weights + copies + trained + kept + logits + RUNTIME_BYTES) * _HOLES)
 
 
 def estimate(config: ConvertConfig, plan: TrainPlan, dataset: DatasetManifest, data: Path) -> Estimate:
@@ -132,10 +141,13 @@ def estimate(config: ConvertConfig, plan: TrainPlan, dataset: DatasetManifest, d
         basis="memory computed from the shapes of the weights and the longest rows",
         teacher_calls=dataset.teacher_calls,
         teacher_usd=dataset.teacher_usd,
+        teacher_seconds=None if dataset.logits is None else dataset.logits.seconds,
     )
     if need is not None and free is not None and (why := refusal(need, free, plan.method)) is not None:
         return told.model_copy(update={"refused": why})
-    return _timed(told, config, plan, data, dataset)
+    timed = _timed(told, config, plan, data, dataset)
+    hourly, seconds = machine_usd_per_hour(config.hardware), (timed.seconds or 0.0) + (told.teacher_seconds or 0.0)
+    return timed.model_copy(update={"machine_usd": None if hourly is None else hourly * seconds / 3600})
 
 
 def refusal(need: int, free: int, method: str) -> str | None:

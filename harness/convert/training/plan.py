@@ -25,6 +25,8 @@ __all__ = ["PYTHON_KEY", "base_checkpoint", "base_folder", "plan_of", "template_
 PYTHON_KEY: Final = "convert.training.python"
 _FORMAT: Final = 1
 """Raised when the child trains otherwise than before: what lies in a folder is then trained anew."""
+_TOLD_BY_OTHERS: Final = ("teacher", "distill_share", "temperature")
+"""Fields of the plan that the data set's key and the settings have decided already."""
 _ASK_S: Final = 120.0
 _ASK: Final = """
 import importlib.metadata, importlib.util, json
@@ -132,10 +134,14 @@ def plan_of(
         threads=(training.threads or usable_cores()) if device == "cpu" else None,
         packages=packages,
     )
+    if dataset.logits is not None:
+        learned = {"teacher": dataset.logits.teacher, "temperature": dataset.logits.temperature}
+        plan = plan.model_copy(update={**learned, "distill_share": training.distill_share})
     rows: JsonValue = {one.name: file_sha256(one) for one in sorted(data.glob("*.jsonl"))}
     settings = training.model_dump(mode="json", exclude={"python", "checkpoint_steps", "threads"})
     key = content_key(
-        _FORMAT, plan.model_dump(mode="json", exclude={"key", "threads"}), settings, rows, template_of(config)
+        _FORMAT, plan.model_dump(mode="json", exclude={"key", "threads", *_TOLD_BY_OTHERS}), settings, rows,
+        template_of(config),
     )  # fmt: skip
     return plan.model_copy(update={"key": key})
 

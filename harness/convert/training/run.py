@@ -76,8 +76,7 @@ def _prepared(plan: TrainPlan, out: Path) -> None:
 def order_of(config: ConvertConfig, plan: TrainPlan, data: Path, out: Path, probe: int = 0) -> dict[str, Any]:
     """What the child is told. probe: steps to measure, of which nothing is left; 0: train."""
     training = config.convert.training
-    logits = data / LOGITS
-    distill = config.convert.data.distill == "logits" and logits.is_file()
+    distill = config.convert.data.distill == "logits"
     return {
         **plan.model_dump(
             mode="json",
@@ -99,8 +98,9 @@ def order_of(config: ConvertConfig, plan: TrainPlan, data: Path, out: Path, prob
         "checkpoint_steps": training.checkpoint_steps,
         "eval_steps": training.eval_steps,
         "patience": training.patience,
-        "logits": str(logits.absolute()) if distill else None,
+        "logits": str((data / LOGITS).absolute()) if distill else None,
         "distill_share": training.distill_share,
+        "temperature": config.convert.data.temperature,
         "probe": probe,
     }  # fmt: skip
 

@@ -168,6 +168,7 @@ def test_rows_that_are_too_long_are_left_out_and_counted_never_cut(tmp_path: Pat
 
     assert manifest.n_train == 5
     assert manifest.dropped == {"longer than convert.training.max_tokens": 1}
+    assert any(one.startswith("1 row of ") and one.endswith("max_tokens=3000") for one in manifest.notes)
     assert manifest.packing is not None
     assert manifest.packing.tokens == 3000
 

@@ -9,11 +9,14 @@ import pytest
 from harness.config import (
     EndpointConfig,
     HardwareConfig,
+    LlamaCppConfig,
+    LoraConfig,
     ModelConfig,
     PriceConfig,
     RunConfig,
     RunnerConfig,
     SuiteConfig,
+    WeightsConfig,
 )
 from harness.config.convert import ConvertData
 from harness.convert.data import prepare
@@ -21,6 +24,7 @@ from harness.convert.data.answers import Answer
 from harness.convert.data.files import read_rows
 from harness.convert.data.making import labels_of
 from harness.convert.data.teacher import Lesson, choose
+from harness.convert.data.tokens import _refuse_too_large
 from harness.errors import BackendError, ConfigError
 from harness.records import ReplayTarget, ToolCall
 from tests.support.convert_samples import asked, setup, shop
@@ -140,8 +144,10 @@ def test_a_teacher_comes_first_where_its_place_is_not_named() -> None:
         (ConvertData(labels=("teacher",)), "convert.data.teacher names none"),
         (ConvertData(distill="logits"), "needs a teacher"),
         (ConvertData(teacher="big", teacher_keep="agreeing"), "convert.data.teacher_trials=3"),
+        (ConvertData(teacher="big", top_k=4), "convert.data.top_k is of a teacher's probabilities"),
+        (ConvertData(teacher="big", temperature=2.0), "type convert.data.distill=logits"),
     ],
-    ids=["no teacher", "no logits", "one answer"],
+    ids=["no teacher", "no logits", "one answer", "tokens", "temperature"],
 )
 def test_settings_without_effect_are_refused(data: ConvertData, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -153,3 +159,21 @@ def test_logits_of_a_hosted_teacher_are_refused_with_the_reason(tmp_path: Path) 
 
     with pytest.raises(ConfigError, match="big is served elsewhere"):
         prepare(data, shop(), setup(teacher=teacher("http://127.0.0.1:1/v1")), tmp_path)
+
+
+def test_a_teacher_with_an_adapter_beside_it_is_no_weights_to_weigh_by(tmp_path: Path) -> None:
+    lora = LlamaCppConfig(name="llamacpp", lora=(LoraConfig(path="adapter.gguf"),))
+    local = ModelConfig(name="big", title="Big", licence="x", weights=WeightsConfig(path="big.gguf"))
+    asked_with = teacher("http://127.0.0.1:1/v1").model_copy(update={"model": local, "backend": lora})
+    data = ConvertData(teacher="big", distill="logits", validation=0)
+
+    with pytest.raises(ConfigError, match="has an adapter beside its base; export it merged"):
+        prepare(data, shop(), setup(teacher=asked_with), tmp_path)
+
+
+def test_a_teacher_that_memory_does_not_hold_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    header = json.dumps({"__metadata__": {}, "w": {"dtype": "BF16", "shape": [1_000_000, 1_000_000]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+
+    with pytest.raises(BackendError, match=r"the teacher big needs about 4400\.\d GB .* take a smaller teacher"):
+        _refuse_too_large(tmp_path, "big")

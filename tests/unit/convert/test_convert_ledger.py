@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.convert.card import model_card
-from harness.convert.ledger import LEDGER, read_ledger
+from harness.convert.ledger import LEDGER, Steps, build_ledger, read_ledger
 from harness.convert.verify import promote, promotion_checks
 from harness.errors import DataError, GateFailed
+from harness.records.convert import LogitsFile
+from harness.records.manifest import WeightFacts
 from tests.support.conversions import Conversion
 
 
@@ -149,3 +151,29 @@ def test_the_card_has_verdict_table_lineage_and_hashes(whole: Conversion) -> Non
     assert "dequantised from Q4_1 by transformers' GGUF loader" in card
     assert served.sha256 in card
     assert str(whole.root) not in card
+
+
+def test_a_teacher_that_weighed_is_in_hours_links_card_and_lineage(tmp_path: Path) -> None:
+    made = Conversion.made(tmp_path)
+    weights = WeightFacts(file="big.gguf", bytes=1, sha256="7e" * 32)
+    logits = LogitsFile(
+        file="logits.safetensors", teacher="big", top_k=16, rows=300, tokens=9000, temperature=2.0, weights=weights,
+        tokenizer_sha256="t", mass=0.95, seconds=1800.0,
+    )  # fmt: skip
+    (made.folder / "data" / "logits.safetensors").write_bytes(b"log probabilities")
+    dataset = made.ledger.dataset.model_copy(update={"teacher": "big", "logits": logits})
+    learned = {"teacher": "big", "distill_share": 0.5, "temperature": 2.0}
+    plan = made.ledger.training.plan.model_copy(update=learned)
+    training = made.ledger.training.model_copy(update={"plan": plan})
+    steps = Steps(dataset, None, training, made.ledger.export, made.ledger.gate, None, made.ledger.suite_hash)
+
+    ledger = build_ledger(made.config, "shop", made.folder, steps, "python -m harness do=convert")
+
+    link = ledger.link("data")
+    assert link is not None
+    assert link.inputs == {"teacher big": weights.sha256}
+    assert "data/logits.safetensors" in [one.path for one in link.files]
+    assert ledger.hours == pytest.approx(made.ledger.hours + 0.5)
+    card = model_card(ledger)
+    assert "Weighed by big in 30 min: its 16 likeliest tokens at each of 9,000 places" in card
+    assert "50% of the loss is the divergence from big at temperature 2" in card

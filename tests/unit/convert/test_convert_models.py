@@ -85,6 +85,22 @@ def test_a_file_that_somebody_else_wrote_is_not_written_over(tmp_path: Path, mon
         write_model(convert_config(), exported("merged", "unit_mine"), tmp_path / "c")
 
 
+def test_the_model_of_a_conversion_in_another_folder_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = tmp_path / "a" / "unit_two", tmp_path / "b" / "unit_two"
+    first.mkdir(parents=True)
+    (first / "ledger.json").write_text("{}")
+    write_model(convert_config(), exported("merged", "unit_two"), first)
+
+    again = write_model(convert_config(), exported("merged", "unit_two"), first)
+    with pytest.raises(DataError, match=r"is the model of a/unit_two/ledger\.json; choose another name"):
+        write_model(convert_config(), exported("merged", "unit_two"), second)
+
+    assert again.is_file()
+
+
 def test_files_that_are_no_models_and_names_of_the_project_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "odd.yaml").write_text("- a\n- list\n")
     (tmp_path / "broken.yaml").write_text("model: {")

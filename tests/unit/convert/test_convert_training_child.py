@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from harness.convert.data.tokens import _told
 from harness.convert.training.child_process import run_child
+from harness.errors import BackendError
 from tests.support.tiny_checkpoint import python_with_torch, tiny_checkpoint
 
 pytestmark = [
@@ -70,7 +72,7 @@ for name, one in student.model.named_parameters():
 found = []
 for packed in (True, False):
     student.model.zero_grad()
-    loss, _ = student(rows.grid(read[:6], 0, packed=packed))
+    loss, _, _ = student(rows.grid(read[:6], 0, packed=packed))
     loss.backward()
     found.append((float(loss), torch.cat([one.grad.flatten() for one in model.trained(student.model)])))
 apart = 0.0
@@ -80,6 +82,24 @@ for one in read[:6]:
     apart += float(student.model(input_ids=ids, labels=labels).loss.detach()) * len(one.reply)
 gap = float((found[0][1] - found[1][1]).norm() / found[1][1].norm())
 print(json.dumps({"packed": found[0][0], "padded": found[1][0], "apart": apart, "gap": gap}))
+"""
+)
+
+APART = (
+    LOOK
+    + """
+torch.manual_seed(0)
+student, teacher = torch.randn(5, 40, requires_grad=True), 3 * torch.randn(5, 40)
+held = teacher.log_softmax(-1)
+whole = torch.nn.functional.kl_div(student.log_softmax(-1), held, log_target=True, reduction="none").sum(-1)
+found = {}
+for k in (40, 39, 8):
+    values, ids = held.topk(k)
+    apart = model.divergence(student, ids, values)
+    (slope,) = torch.autograd.grad(apart.sum(), student)
+    found[k] = [apart.tolist(), bool(torch.isfinite(slope).all())]
+same, ids = held.topk(8)
+print(json.dumps({"whole": whole.tolist(), "found": found, "same": model.divergence(teacher, ids, same).tolist()}))
 """
 )
 
@@ -107,7 +127,7 @@ def order(data: Path, out: Path, **changed: Any) -> dict[str, Any]:
         "dtype": "float32", "device": "cpu", "processes": 1, "threads": 1, "seed": 0, "base": str(tiny_checkpoint()),
         "template": "", "data": str(data), "out": str(out), "schedule": "cosine", "warmup_frac": 0.1,
         "weight_decay": 0.0, "clip": 1.0, "max_minutes": None, "checkpointing": False, "checkpoint_steps": 3,
-        "eval_steps": 100, "patience": None, "logits": None, "distill_share": 0.5, "probe": 0,
+        "eval_steps": 100, "patience": None, "logits": None, "distill_share": 0.5, "temperature": 2.0, "probe": 0,
     } | changed  # fmt: skip
 
 
@@ -184,7 +204,18 @@ def test_training_learns_and_leaves_an_adapter(data: Path, tmp_path: Path) -> No
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(data: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     trained(data, whole)
-    told = order(data, broken)
+    broken_off(data, broken)
+
+    said = trained(data, broken)
+
+    assert said["sittings"] == 2
+    assert said["step"] == 12
+    assert losses(broken) == pytest.approx(losses(whole), rel=1e-4)
+
+
+def broken_off(data: Path, broken: Path, **changed: Any) -> None:
+    """A training killed at once after step 6, a checkpoint of which it has written."""
+    told = order(data, broken, **changed)
     told |= {"said": str(broken / "said.json"), "parent": os.getpid()}
     (broken / "order.json").write_text(json.dumps(told))
     words = [str(python()), "-P", str(TRAINING / "child.py"), str(broken / "order.json")]
@@ -198,11 +229,69 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(data: Path, tmp_pa
         child.send_signal(signal.SIGKILL)
         child.wait()
 
-    said = trained(data, broken)
 
-    assert said["sittings"] == 2
-    assert said["step"] == 12
+def weighed(data: Path, temperature: float = 2.0) -> str:
+    """What the tiny model with its adapter merged holds of the replies: the file."""
+    teacher, out = data / "teacher", data / "logits.safetensors"
+    merge = (
+        "import sys; from peft import PeftModel; from transformers import AutoModelForCausalLM, AutoTokenizer; "
+        "base = AutoModelForCausalLM.from_pretrained(sys.argv[1]); "
+        "PeftModel.from_pretrained(base, sys.argv[1] + '/adapter').merge_and_unload().save_pretrained(sys.argv[2]); "
+        "AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])"
+    )
+    words = [str(python()), "-P", "-W", "ignore", "-c", merge, str(tiny_checkpoint()), str(teacher)]
+    subprocess.run(words, check=True, capture_output=True, timeout=300)
+    told = {
+        "task": "logits", "folder": str(tiny_checkpoint()), "template": "", "teacher": str(teacher),
+        "teacher_template": "", "top_k": 16, "temperature": temperature, "dtype": "float32", "device": "cpu",
+        "rows": str(data / "train.jsonl"), "out": str(out),
+    }  # fmt: skip
+    answer = _told(python(), told)
+    assert "error" not in answer, answer
+    return str(out)
+
+
+def test_the_divergence_is_that_over_all_tokens_and_never_more_of_a_few(data: Path) -> None:
+    told = looked(APART, data)
+
+    assert told["found"]["40"][0] == pytest.approx(told["whole"], rel=1e-5)
+    assert told["found"]["39"][0] == pytest.approx(told["whole"], rel=1e-3)  # one token left counts as itself
+    assert all(0 <= few <= all_ + 1e-6 for few, all_ in zip(told["found"]["8"][0], told["whole"], strict=True))
+    assert told["same"] == pytest.approx([0.0] * 5, abs=1e-5)
+    assert all(finite for _, finite in told["found"].values())
+
+
+def test_a_student_comes_nearer_to_its_teacher(data: Path, tmp_path: Path) -> None:
+    out, logits = tmp_path / "train", weighed(data)
+
+    trained(data, out, logits=logits, distill_share=1.0, max_steps=30, dropout=0.0)
+
+    apart = [json.loads(one).get("divergence") for one in (out / "progress.jsonl").read_text().splitlines()]
+    seen = [one for one in apart if one is not None]
+    assert seen[-1] < 0.8 * seen[0]
+
+
+def test_a_killed_distillation_goes_on_as_if_nothing_had_happened(data: Path, tmp_path: Path) -> None:
+    whole, broken, logits = tmp_path / "whole", tmp_path / "broken", weighed(data)
+    trained(data, whole, logits=logits)
+    broken_off(data, broken, logits=logits)
+
+    said = trained(data, broken, logits=logits)
+
+    assert (said["sittings"], said["step"]) == (2, 12)
     assert losses(broken) == pytest.approx(losses(whole), rel=1e-4)
+    assert tensors(broken) == tensors(whole)
+
+
+def tensors(out: Path) -> bytes:
+    return (out / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_teacher_of_another_temperature_is_refused(data: Path, tmp_path: Path) -> None:
+    logits = weighed(data, temperature=1.0)
+
+    with pytest.raises(BackendError, match="another temperature: make the data set anew"):
+        trained(data, tmp_path / "train", logits=logits)
 
 
 def test_a_polite_end_leaves_a_checkpoint(data: Path, tmp_path: Path) -> None:

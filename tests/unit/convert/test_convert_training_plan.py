@@ -9,7 +9,7 @@ from harness.convert.training.child import share_of_rate
 from harness.convert.training.estimate import Sizes, memory_need, refusal, sizes_of
 from harness.convert.training.plan import _device, _possible
 from harness.errors import ConfigError
-from harness.records.convert import DatasetManifest, TrainPlan
+from harness.records.convert import DatasetManifest, LogitsFile, TrainPlan
 from harness.records.manifest import WeightFacts
 
 SMOLLM2 = {
@@ -68,6 +68,23 @@ def test_checkpointing_needs_less_memory(smollm2: Path) -> None:
     found = sizes(smollm2, plan())
 
     assert memory_need(plan(), found, checkpointing=True) < memory_need(plan(), found)
+
+
+def test_a_teacher_needs_memory_for_its_file_and_for_a_second_distribution(smollm2: Path) -> None:
+    logits = LogitsFile(
+        file="l", teacher="t", top_k=16, rows=100, tokens=4000, tokenizer_sha256="t", mass=0.9, seconds=1.0
+    )
+    alone = sizes(smollm2, plan())
+    taught = sizes_of(plan(), smollm2, dataset().model_copy(update={"logits": logits}))
+    assert taught is not None
+
+    more = memory_need(plan(), taught) - memory_need(plan(), alone)
+
+    assert more == pytest.approx(1.25 * (taught.targets * 49152 * 20 + 4000 * 16 * 8), rel=1e-6)
+
+
+def test_a_batch_is_no_larger_than_the_rows(smollm2: Path) -> None:
+    assert sizes(smollm2, plan(batch=5000)).tokens == 100 * 1024
 
 
 def test_a_checkpoint_that_does_not_tell_its_shape_has_no_sizes(tmp_path: Path) -> None:

@@ -1,4 +1,9 @@
-"""OpenAI fine-tuning: one chat with tools a line, within the service's limits."""
+"""OpenAI fine-tuning: one chat with tools a line, within the service's limits.
+
+Keys of a line as its API names them (`FineTuneChatRequestInput`: messages, tools, parallel_tool_calls); weights of
+turns, the least number of examples, the cut at the end of a long one and the size of a file as its guide to supervised
+fine-tuning says.
+"""
 
 import re
 from typing import Final
@@ -13,9 +18,10 @@ __all__ = ["write_openai"]
 
 _LEAST_ROWS: Final = 10
 _MOST_TOKENS: Final = 65_536
-"""Of an example. A text has no more tokens than bytes: an example of fewer bytes fits in any case."""
+"""Of an example, for gpt-4o and later. A text has no more tokens than bytes: one of fewer bytes fits in any case."""
 _MOST_TOOLS: Final = 128
-_MOST_BYTES: Final = 512 << 20
+_MOST_BYTES: Final = 512_000_000
+"""Of one upload; larger files go up in parts."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
