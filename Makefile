@@ -2,24 +2,30 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEERS := bench bench-litellm bench-guidellm
+SMALL := figures mlflow notebook ray stores
 BIN := $(VENV)/bin
 export LITELLM_LOCAL_MODEL_COST_MAP = True
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo suites nlp test check test-all bench bench-env demo-convert quantize-env train-env test-transformers vllm-env test-vllm format clean system
+.PHONY: demo suites logs nlp hosted $(SMALL) test check test-all bench bench-env demo-convert quantize-env train-env test-transformers vllm-env test-vllm proxy-env test-proxy test-ray docs package extras format clean system
 
-demo: $(VENV)/.core
+demo: $(VENV)/.logs
 	$(BIN)/python -m harness -m suite=toolcall model=smollm2,gemma3_270m model.protocol=prompted,constrained \
 		suite.limit=$(or $(LIMIT),20)
 	$(BIN)/python -m harness do=report
 
 # From a made-up log to a model that answers it: rows, LoRA, GGUF, the same gate before and after, the ledger held against the
 # files, all in demo-convert/. Some ten minutes on two cores that nobody else uses.
-demo-convert: $(VENV)/.core .venv-train/.done
+demo-convert: $(VENV)/.logs .venv-train/.done
 	PYTHON=$(abspath $(BIN))/python sh examples/convert/demo.sh demo-convert $(ARGS)
 
 # What suites beyond toolcall need (lm-eval, Inspect, instruction checkers, embeddings), and litellm for hosted models.
 suites: $(VENV)/.suites
+
+# What reading, keeping, curating and clustering an agent's logs needs: Arrow, DuckDB, scikit-learn. The demo brings it.
+logs: $(VENV)/.logs
+
+hosted: $(VENV)/.suites
 
 # Names, places and addresses in curation by Presidio and a small spaCy model; rules alone need nothing more.
 nlp: $(VENV)/.nlp
@@ -30,12 +36,22 @@ test: $(VENV)/.dev
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not gpu and not network" $(ARGS)
 
+# Wheel and sdist, and the wheel in an empty environment; a few minutes.
+package: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow tests/e2e/test_package.py $(ARGS)
+
+# Each extra in an environment of its own, put there by pip and really used (ci/extras.py). ARGS="logs figures" for some.
+extras: $(VENV)/.dev
+	nice $(BIN)/python ci/extras.py $(ARGS)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate_models.py --check
+	$(BIN)/python docs/generate_reference.py --check
+	$(BIN)/python docs/links.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -57,6 +73,17 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.suites: requirements/suites.txt $(VENV)/.core
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/suites.txt
+	@touch $@
+
+$(VENV)/.logs: requirements/logs.txt $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/logs.txt
+	@touch $@
+
+# Pictures for papers, runs as data frames, S3 and the like, MLflow, Ray (docs/install.md).
+$(SMALL): %: $(VENV)/.%
+
+$(SMALL:%=$(VENV)/.%): $(VENV)/.%: requirements/%.txt $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $<
 	@touch $@
 
 $(VENV)/.nlp: requirements/nlp.txt $(VENV)/.core
@@ -104,6 +131,41 @@ quantize-env: .venv-quantize/.done .venv-quantize/llama.cpp/.done
 	rm -r $(@D)/sources
 	@touch $@
 
+# LiteLLM's proxy with the router in it (docs/route_litellm.md), apart from the rest: it wants rich below 14.
+proxy-env: .venv-proxy/.done
+
+.venv-proxy/.done: requirements/proxy.txt | system
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(@D)/bin/python -c 'import harness.router.litellm_hook'
+	@touch $@
+
+# The proxy as exported, in front of two real models on loopback; a minute or two.
+test-proxy: $(VENV)/.dev .venv-proxy/.done
+	$(BIN)/python -m pytest -m "not gpu and not network" tests/e2e/test_route_proxy.py $(ARGS)
+
+# Runs on Ray clusters of two and four local processes, a node killed in the middle; two minutes on a free machine. Ray gives its
+# own processes 15 seconds to start, and dies on a machine that is too busy for that.
+test-ray: .venv-ray/.done
+	.venv-ray/bin/python -m pytest -m "not gpu and not network" tests/e2e/test_ray_run.py $(ARGS)
+
+.venv-ray/.done: requirements/dev.txt requirements/ray.txt | system
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/ray.txt
+	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The documentation as a site, site-docs/html: broken links and anchors fail, and so does whatever a page would load from elsewhere.
+docs: .venv-docs/.done
+	.venv-docs/bin/python docs/site.py
+
+.venv-docs/.done: requirements/docs.txt | system
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
 # What the engine `transformers` runs in, what unpacks GGUF files, and what do=convert trains in: torch, transformers, peft,
 # trl. Without an NVIDIA GPU pip is first asked for a CPU build of torch (1.6 GB in all); the public index has none for
 # Linux, then it is the CUDA build (7 GB).
@@ -115,7 +177,7 @@ train-env: .venv-train/.done
 	  $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/train-torch-cpu.txt 2>/dev/null; } || \
 	  $(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/train-torch.txt
 	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
-	$(@D)/bin/python -c 'import torch, transformers, peft, llguidance, gguf'
+	$(@D)/bin/python -c 'import torch, transformers, peft, llguidance, gguf, sentencepiece'
 	@touch $@
 
 # The engine `transformers` on real weights, beside the embedded llama.cpp on the same; some minutes.
@@ -149,4 +211,4 @@ test-vllm: $(VENV)/.dev .venv-vllm/.$(VLLM)
 	$(BIN)/python -m pytest -m "not gpu and not network" tests/e2e/test_vllm_lane.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(PEERS:%=.venv-%) .venv-quantize .venv-train .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS:%=.venv-%) .venv-docs .venv-quantize .venv-proxy .venv-ray .venv-train .venv-vllm site-docs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import parse, register_defaults, register_own_models
-from harness.errors import HarnessError
+from harness.errors import HarnessError, not_installed
 from harness.explain import explain
 from harness.paths import conf_dir
 
@@ -32,6 +32,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 _failed: list[int] = []
 _side_by_side: dict[str, list[str]] = {}
 _SEVERAL = re.compile(r"(model|model\.name|model\.protocol)=\[(.*)\]")
+_SQL = "sql="
 _SUITE = re.compile(r"suite=[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -49,6 +50,12 @@ def _compose(conf: DictConfig) -> None:
     except (HydraException, OmegaConfBaseException) as error:  # of a further model of `model=[a,b]`
         _say(explain(error, sys.argv[1:]))
         _failed.append(2)
+    except ModuleNotFoundError as error:  # of an extra: what else is missing is a bug and keeps its traceback
+        absent = not_installed(error, f"do={conf.do}")
+        if absent is None:
+            raise
+        _say(str(absent))
+        _failed.append(absent.exit_code)
 
 
 def _each_model(conf: DictConfig) -> list[DictConfig]:
@@ -78,6 +85,21 @@ def _take_models(argv: list[str]) -> list[str]:
     return taken
 
 
+def _take_sql(argv: list[str]) -> list[str]:
+    """The command line with `sql=SELECT a, b` quoted for Hydra, which would read commas and brackets as its own."""
+    return [_quoted(word) if word.startswith(_SQL) and not word.startswith((f'{_SQL}"', f"{_SQL}'")) else word
+            for word in argv]  # fmt: skip
+
+
+def _quoted(word: str) -> str:
+    text = word.removeprefix(_SQL)
+    if text in {"", "null"}:
+        return word
+    safe = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    safe = re.sub(r"(\\+)$", r"\1\1", safe).replace("${", r"\${")
+    return f'{_SQL}"{safe}"'
+
+
 def _take_suite(argv: list[str]) -> list[str]:
     """The command line with `suite=NAME` of a suite in the current folder's `suites/` as a suite of one's own there."""
     if any(word.startswith("suite.path=") for word in argv):
@@ -101,7 +123,7 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_defaults()
     register_own_models()
-    sys.argv[1:] = _take_suite(_take_models(sys.argv[1:]))
+    sys.argv[1:] = _take_suite(_take_models(_take_sql(sys.argv[1:])))
     try:
         _compose()
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ Every message says what is wrong, the value seen, what is allowed and what to ty
 Anything else that escapes is a bug of the harness and keeps its traceback.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "AssetError",
@@ -15,8 +15,28 @@ __all__ = [
     "GateInconclusive",
     "HarnessError",
     "RunFolderBusy",
+    "WorkToDo",
     "extra",
+    "not_installed",
 ]
+
+_EXTRA_OF: Final = {
+    "datasketch": "logs",
+    "duckdb": "logs",
+    "google": "logs",
+    "opentelemetry": "logs",
+    "pyarrow": "logs",
+    "re2": "logs",
+    "regex": "logs",
+    "sklearn": "logs",
+    "matplotlib": "figures",
+    "pandas": "notebook",
+    "fsspec": "stores",
+    "s3fs": "stores",
+    "mlflow": "mlflow",
+    "ray": "ray",
+}
+"""Modules that the core goes without, each with the extra that brings it."""
 
 
 def extra(name: str) -> str:
@@ -36,6 +56,12 @@ class HarnessError(Exception):
 
 class GateFailed(HarnessError):
     """A verdict that a gate was asked for and that came out negative."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class WorkToDo(HarnessError):
+    """A look at new calls that found something to be done again."""
 
     exit_code: ClassVar[int] = 1
 
@@ -70,3 +96,16 @@ class BackendError(HarnessError):
 
 class AssetError(BackendError):
     """Weights or data that cannot be had: missing, damaged, refused, or no room for them."""
+
+
+def not_installed(error: ModuleNotFoundError, wanted_for: str) -> ConfigError | None:
+    """The line for a package that an extra brings and that is not here; None where a module is missing for no reason.
+
+    >>> not_installed(ModuleNotFoundError(name="pyarrow.parquet"), "do=curate")
+    ConfigError("do=curate needs the package pyarrow: make logs in a clone, else pip install 'slm-harness[logs]'")
+    >>> not_installed(ModuleNotFoundError(name="harness.verbs.absent"), "do=absent")
+    """
+    root = (error.name or "").partition(".")[0]
+    if root not in _EXTRA_OF:
+        return None
+    return ConfigError(f"{wanted_for} needs the package {root}: {extra(_EXTRA_OF[root])}")

@@ -7,9 +7,15 @@ compile() { uv pip compile --quiet --python-version 3.11 --universal --generate-
 # The extra with the tightest bounds comes first; what is smaller takes its versions.
 compile pyproject.toml --group build --extra suites --extra hosted --output-file requirements/suites.txt
 compile pyproject.toml --group build --constraint requirements/suites.txt --output-file requirements/core.txt
+compile pyproject.toml --group build --extra logs --constraint requirements/suites.txt --output-file requirements/logs.txt
 compile pyproject.toml --group build --extra nlp --constraint requirements/suites.txt --output-file requirements/nlp.txt
-compile pyproject.toml --group build --group dev --extra suites --extra hosted --extra nlp --constraint requirements/suites.txt --output-file requirements/dev.txt
-for peers in bench bench-litellm bench-guidellm quantize; do
+compile pyproject.toml --group build --group dev --extra suites --extra hosted --extra nlp --extra notebook --extra stores --extra mlflow --constraint requirements/suites.txt --output-file requirements/dev.txt
+# The small extras hold what is on top of the rest alone, in the versions that the tests run with.
+for extra in figures mlflow notebook ray stores; do
+  python3 -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' \
+    "$extra" | compile - --constraint requirements/dev.txt --output-file "requirements/$extra.txt"
+done
+for peers in bench bench-litellm bench-guidellm quantize proxy release docs; do
   compile "requirements/$peers.in" --output-file "requirements/$peers.txt"
 done
 # torch is kept apart from what stands on it. The public index has the CUDA build under the plain version, and it wants

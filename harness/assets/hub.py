@@ -1,37 +1,31 @@
-"""One file from a model hub: huggingface_hub says where it is and what it should be, our download resumes.
+"""One file from a model hub: the hub says where it is and what it should be, our download resumes.
 
-huggingface_hub 2.4 drops a partial file when its process ends (`_download_to_tmp_and_move` removes it), so the bytes
-are fetched by `harness.assets.http`, from the address and with the rules on credentials that the hub's library has.
+The hub's own library is not used: huggingface_hub 2.4 drops a partial file when its process ends
+(`_download_to_tmp_and_move` removes it). What it does with credentials and with its cache is done here as well.
 """
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.assets.http import Download, Refused, download, origin_of
+from harness.assets.http import Download, Refused, download
+from harness.assets.hub_ask import (
+    HubRefused,
+    HubUnreachable,
+    NoHub,
+    Remote,
+    cached_file,
+    hub_token,
+    is_offline,
+    remote_file,
+)
 from harness.assets.progress import OnProgress
 from harness.assets.store import CHUNK, Store, file_sha256, key_of, own_file
 from harness.errors import AssetError
 from harness.records.asset import HfAsset
 
 __all__ = ["fetch_hf"]
-
-METADATA_TIMEOUT_S = 10.0
-TRUE = {"1", "ON", "YES", "TRUE"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Remote:
-    """What the hub says of the file."""
-
-    url: str
-    headers: dict[str, str]
-    etag: str
-    """SHA-256 of a large file, git's SHA-1 of a small one."""
-    commit: str
-    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +83,9 @@ def _held(job: _Job) -> tuple[Path, str, str] | None:
 
 def _from_hub_cache(job: _Job) -> tuple[Path, str, str] | None:
     """The file as the hub's own cache on this machine has it, used where it lies, if it is the right one."""
-    from huggingface_hub import try_to_load_from_cache  # heavy: 0.5 s
-
-    home = os.environ.get("HF_HUB_CACHE") or (f"{os.environ['HF_HOME']}/hub" if os.environ.get("HF_HOME") else None)
-    spec = job.spec
-    found = try_to_load_from_cache(spec.repo, spec.file, revision=spec.revision, cache_dir=home, repo_type=spec.kind)
-    if not isinstance(found, str):
+    path = cached_file(job.spec)
+    if path is None:
         return None
-    path = Path(found)
     stated = path.resolve().name  # the hub names a large file's content by its SHA-256
     wanted = _wanted(job) or (stated if re.fullmatch(r"[0-9a-f]{64}", stated) else None)
     if wanted is None or not job.store.holds(path.resolve(), wanted, job.report):
@@ -105,48 +94,34 @@ def _from_hub_cache(job: _Job) -> tuple[Path, str, str] | None:
     return path, wanted, path.parents[len(relative) - 1].name
 
 
-def _ask(job: _Job) -> _Remote:
+def _ask(job: _Job) -> Remote:
     """What the hub says, asked once and without long retries. Raises AssetError with what to do."""
-    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url, is_offline_mode
-    from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, OfflineModeIsEnabled
-
-    spec, endpoint = job.spec, os.environ.get("HF_ENDPOINT") or None
-    if is_offline_mode() or os.environ.get("HF_HUB_OFFLINE", "").upper() in TRUE:
+    if is_offline():
         raise AssetError(f"{job.title} is not in the cache and HF_HUB_OFFLINE is set: unset it, or {job.instead}")
-    # The base of all request errors of the client that the hub's library uses: httpx in its 1.x, httpx2 in its 2.x.
-    request_error: type[Exception] = next(one for one in HfHubHTTPError.__mro__ if one.__name__ == "HTTPError")
-    url = hf_hub_url(spec.repo, spec.file, revision=spec.revision, endpoint=endpoint, repo_type=spec.kind)
-    token = get_token()
+    token = hub_token()
     try:
-        found = get_hf_file_metadata(url, token=token, timeout=METADATA_TIMEOUT_S, endpoint=endpoint)
-    except HfHubHTTPError as error:
+        return remote_file(job.spec, token)
+    except HubRefused as error:
         raise AssetError(_refusal(job, error, token is not None)) from error
-    except FileMetadataError as error:
+    except NoHub as error:
         raise AssetError(
             f"what answers for {job.title} is not a model hub: correct HF_ENDPOINT, or {job.instead}"
         ) from error
-    except (OfflineModeIsEnabled, OSError, request_error) as error:
+    except HubUnreachable as error:
         raise AssetError(
-            f"{job.title} is not in the cache and no model hub can be reached ({type(error).__name__}): "
+            f"{job.title} is not in the cache and no model hub can be reached ({error}): "
             f"{job.instead}; or set HF_ENDPOINT to a mirror; or fetch it on another machine"
         ) from error
-    if found.etag is None or found.commit_hash is None:
-        raise AssetError(f"what answers for {job.title} is not a model hub: correct HF_ENDPOINT, or {job.instead}")
-    # Storage elsewhere is signed by its address and gets no token.
-    known = token is not None and origin_of(found.location) == origin_of(url)
-    headers = {"Authorization": f"Bearer {token}"} if known else {}
-    return _Remote(found.location, headers, found.etag, found.commit_hash, found.size)
 
 
-def _refusal(job: _Job, error: Exception, has_token: bool) -> str:
+def _refusal(job: _Job, error: HubRefused, has_token: bool) -> str:
     """Advice on an answer of the hub that is not the file; never with the token or the hub's own text."""
-    spec, kind = job.spec, type(error).__name__
-    status = getattr(getattr(error, "response", None), "status_code", 0)
-    if kind == "RevisionNotFoundError":
+    spec, status = job.spec, error.status
+    if error.code == "RevisionNotFound":
         return f"{spec.repo} has no revision {spec.revision!r} on the hub: correct {job.key}.revision, or {job.instead}"
-    if kind in {"RemoteEntryNotFoundError", "EntryNotFoundError"}:
+    if error.code == "EntryNotFound":
         return f"{spec.repo} has no file {spec.file!r} at {spec.revision}: correct {job.key}.file, or {job.instead}"
-    if kind == "GatedRepoError" or status == 403:
+    if error.code == "GatedRepo" or status == 403:
         step = "with the account of HF_TOKEN" if has_token else "and set HF_TOKEN to a token of your account"
         return (
             f"the hub refuses {spec.repo} (HTTP {status}): if gated, accept its licence there {step}; or {job.instead}"
@@ -159,7 +134,7 @@ def _refusal(job: _Job, error: Exception, has_token: bool) -> str:
     return f"the hub answered HTTP {status} for {job.title}: try again later, or {job.instead}"
 
 
-def _compare(job: _Job, remote: _Remote) -> None:
+def _compare(job: _Job, remote: Remote) -> None:
     """Raises AssetError where the hub itself says that its file is not the pinned one: before gigabytes are fetched."""
     wanted, spec = _wanted(job), job.spec
     at = f"{job.title} at {spec.revision} (now {remote.commit[:12]})"
@@ -176,7 +151,7 @@ def _compare(job: _Job, remote: _Remote) -> None:
         )
 
 
-def _download(job: _Job, remote: _Remote) -> tuple[Path, str, str]:
+def _download(job: _Job, remote: Remote) -> tuple[Path, str, str]:
     spec, store = job.spec, job.store
     part = store.partial(key_of(job.ref, remote.etag))
     if remote.bytes is not None:
@@ -205,7 +180,7 @@ def _download(job: _Job, remote: _Remote) -> tuple[Path, str, str]:
             )
 
 
-def _fault(job: _Job, remote: _Remote, part: Path, sha256: str) -> str | None:
+def _fault(job: _Job, remote: Remote, part: Path, sha256: str) -> str | None:
     """What is wrong with the fetched bytes, against the pin and the hub's own hash; None if nothing is."""
     wanted = _wanted(job)
     if wanted is not None and sha256 != wanted:

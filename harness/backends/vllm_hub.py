@@ -4,6 +4,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from harness.assets import OnProgress, cache_dir, fetch
+from harness.assets.hub_ask import HubRefused, HubUnreachable, NoHub, hub_token, is_offline, list_repository
 from harness.assets.progress import silent
 from harness.assets.store import Store, folder_digest, key_of, writing
 from harness.errors import AssetError
@@ -12,7 +13,6 @@ from harness.records.asset import HfAsset
 __all__ = ["snapshot"]
 
 _WANTED = {".safetensors", ".json", ".model", ".txt", ".jinja", ".tiktoken"}
-_TIMEOUT_S = 10.0
 
 
 def snapshot(
@@ -58,38 +58,31 @@ def _link(root: Path, place: Path, found: dict[str, tuple[Path, str]]) -> None:
 
 def _listed(repo: str, revision: str) -> tuple[str, list[str]]:
     """The commit that a revision is, and the files at the top of the repository that an engine reads."""
-    from huggingface_hub import HfApi  # heavy: 0.5 s
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
-
     instead = "give a folder of your own: model.weights.path=/folder/with/config.json"
-    request_error: type[Exception] = next(one for one in HfHubHTTPError.__mro__ if one.__name__ == "HTTPError")
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if is_offline():
         raise AssetError(f"{repo} is not in the cache and HF_HUB_OFFLINE is set: unset it, or {instead}")
     try:
-        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-        info = api.model_info(repo, revision=revision, timeout=_TIMEOUT_S)
-    except RepositoryNotFoundError as error:
+        commit, names = list_repository(repo, revision, hub_token())
+    except HubRefused as error:
+        if error.code == "RepoNotFound" or (error.status == 401 and not error.code):
+            raise AssetError(
+                f"the hub has no {repo}, or shows it to some only: correct model.weights.safetensors.repo, set "
+                f"HF_TOKEN, or {instead}"
+            ) from error
         raise AssetError(
-            f"the hub has no {repo}, or shows it to some only: correct model.weights.safetensors.repo, set HF_TOKEN, "
-            f"or {instead}"
+            f"the hub answered HTTP {error.status} for {repo} at {revision}: correct model.weights.safetensors, set "
+            f"HF_TOKEN if it is gated, or {instead}"
         ) from error
-    except HfHubHTTPError as error:
-        status = getattr(getattr(error, "response", None), "status_code", 0)
+    except HubUnreachable as error:
         raise AssetError(
-            f"the hub answered HTTP {status} for {repo} at {revision}: correct model.weights.safetensors, set HF_TOKEN "
-            f"if it is gated, or {instead}"
+            f"{repo} is not in the cache and no model hub can be reached ({error}): {instead}; or set HF_ENDPOINT to "
+            "a mirror"
         ) from error
-    except (OfflineModeIsEnabled, OSError, request_error) as error:
-        raise AssetError(
-            f"{repo} is not in the cache and no model hub can be reached ({type(error).__name__}): {instead}; or set "
-            "HF_ENDPOINT to a mirror"
-        ) from error
-    names = [str(one.rfilename) for one in info.siblings or ()]
+    except NoHub as error:
+        raise AssetError(f"what answers for {repo} is not a model hub: correct HF_ENDPOINT, or {instead}") from error
     wanted = [name for name in names if "/" not in name and PurePosixPath(name).suffix in _WANTED]
     if any(name.startswith("model") and name.endswith(".safetensors") for name in wanted):
         wanted = [name for name in wanted if not name.startswith("consolidated")]  # the same weights a second time
     if not any(name.endswith(".safetensors") for name in wanted) or "config.json" not in wanted:
         raise AssetError(f"{repo} has no safetensors with a config.json: choose another repository, or {instead}")
-    if info.sha is None:
-        raise AssetError(f"what answers for {repo} is not a model hub: correct HF_ENDPOINT, or {instead}")
-    return info.sha, wanted
+    return commit, wanted

@@ -15,7 +15,7 @@ from harness.assets.store import cache_dir
 from harness.cluster.features import Seen
 from harness.cluster.served import Served, served
 from harness.embed import MINILM_SHA256, Embedder, VectorCache, load_embedder
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def need_sklearn() -> None:
     try:
         import sklearn  # noqa: F401  # asked for, not used: every step after this one needs it
     except ImportError:
-        raise ConfigError("clustering needs scikit-learn 1.3 or newer: pip install 'scikit-learn>=1.6'") from None
+        raise ConfigError(f"clustering needs scikit-learn 1.3 or newer: {extra('logs')}") from None
 
 
 def embedding_named(

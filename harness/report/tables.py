@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.config import ReportOptions
-from harness.report.export import COLUMNS, FORMATS, Table, write_tables
+from harness.report.export import COLUMNS, Table, formats, write_tables
 
 __all__ = ["Kept", "Links", "export_links", "keep_tables"]
 
@@ -43,6 +43,6 @@ def export_links(kept: Kept | None, root: str = "") -> Links:
     if kept is None or not kept.names:
         return {}
     found: Links = {
-        name: [(kind, f"{root}{quote(f'{kept.folder}/{name}.{kind}')}") for kind in FORMATS] for name in kept.names
+        name: [(kind, f"{root}{quote(f'{kept.folder}/{name}.{kind}')}") for kind in formats()] for name in kept.names
     }
     return {**found, COLUMNS.removesuffix(".json"): [("json", f"{root}{quote(f'{kept.folder}/{COLUMNS}')}")]}

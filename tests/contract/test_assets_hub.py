@@ -1,4 +1,4 @@
-"""Files from a model hub, fetched by huggingface_hub's rules from a hub on loopback."""
+"""Files from a model hub, fetched by the hub's rules from a hub on loopback."""
 
 import hashlib
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.assets import Fetched, Progress, fetch
+from harness.assets.hub_ask import hub_token
 from harness.errors import AssetError
 from harness.records.asset import ASSET_SPEC, HfAsset, PypiAsset
 from tests.support.hub_server import COMMIT, HubServer, running_hub, tiny_gguf
@@ -246,7 +247,7 @@ def test_refusal_says_what_to_do(
     says: str,
 ) -> None:
     hub.faults.status, hub.faults.error_code = status, code
-    monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
+    monkeypatch.setattr("harness.assets.hub.hub_token", lambda: token)
 
     message = _failure(SPEC, cache)
 
@@ -298,6 +299,28 @@ def test_offline_mode_uses_the_cache_and_never_asks(
     assert held.sha256 == SHA
     assert "HF_HUB_OFFLINE is set" in message
     assert hub.asked == []
+
+
+def test_renamed_repository_is_followed_within_the_hub(hub: HubServer, cache: Path) -> None:
+    hub.moved["maker/old-name"] = REPO
+
+    fetched = fetch(HfAsset(repo="maker/old-name", file=FILE), cache=cache)
+
+    assert fetched.sha256 == SHA
+    assert [one.method for one in hub.asked if one.server == "hub"] == ["HEAD", "HEAD"]
+
+
+@pytest.mark.parametrize(("given", "found"), [("hf_fromfile\n", "hf_fromfile"), (" \n", None)])
+def test_token_is_read_from_its_file_where_the_hubs_library_is_absent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, found: str | None
+) -> None:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    (tmp_path / "token").write_text(given)
+
+    assert hub_token() == found
 
 
 def test_huggingface_hub_itself_accepts_this_hub(hub: HubServer, tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ class HubServer:
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     git: set[tuple[str, str]] = field(default_factory=set)
     """Files kept in git itself: sent by the hub, known by git's hash."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Former names of repositories, each with the present one."""
     plain: dict[str, bytes] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     asked: list[Asked] = field(default_factory=list)
@@ -176,6 +178,8 @@ class _Hub(_Handler):
         return None
 
     def _resolve(self, repo: str, revision: str, file: str) -> None:
+        if repo in self.hub.moved:
+            return self._empty(307, {"Location": f"/{self.hub.moved[repo]}/resolve/{revision}/{file}"})
         if repo not in {owner for owner, _ in self.hub.files}:
             return self._empty(404, {"X-Error-Code": "RepoNotFound"})
         if revision not in {"main", COMMIT}:

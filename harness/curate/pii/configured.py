@@ -12,7 +12,7 @@ from harness.config.pii import PiiConfig, PiiPattern
 from harness.curate.pii.fields import field_name
 from harness.curate.pii.recognizer import Text
 from harness.curate.pii.spans import Span
-from harness.errors import ConfigError
+from harness.errors import ConfigError, extra
 
 __all__ = ["Allowed", "Configured", "compile_patterns"]
 
@@ -37,7 +37,7 @@ def _compile(pattern: str, key: str) -> Any:
     try:
         import regex
     except ImportError:
-        message = f"{key} needs the package regex, which is not installed; type: pip install regex"
+        message = f"{key} needs the package regex, which is not installed; type: {extra('logs')}"
         raise ConfigError(message) from None
     try:
         compiled = regex.compile(pattern)
