@@ -23,13 +23,13 @@ import numpy as np
 import orjson
 
 from harness import __version__
-from harness.assets import cache_dir
-from harness.embed import MINILM_SHA256, load_embedder
 from harness.records.route import ModelTarget, RouteControl, RoutePolicy, RouteRule, TreeNode, TreeScore
 from harness.router import Router
 from harness.router.control import write_control
 from harness.router.features import REPLY_FEATURES, REQUEST_FEATURES
 from harness.router.indexing import build_index
+from harness.router.nearest import EMBEDDING
+from harness.router.placing import built_in
 from harness.router.question import question_of
 from harness.toolcalling.encode import PromptOptions, encode
 
@@ -124,15 +124,9 @@ async def measured(folder: Path, asked: Sequence[Json], again: bool) -> np.ndarr
 
 def _indexed(folder: Path, asked: Sequence[Json]) -> RoutePolicy:
     """Tasks: instruction and number of tools, 12 parts each, so that an index of about 100 tasks is searched."""
-    one = load_embedder(cache_dir())
     questions = [question_of(each) for each in asked]
     names = [f"{len(each.tools)}.{place % 12}" for place, each in enumerate(questions)]
-    index = build_index(
-        questions,
-        names,
-        lambda texts: np.stack([one(text) for text in texts]),
-        f"minilm@{MINILM_SHA256[:12]}",
-    )
+    index = build_index(questions, names, built_in(), EMBEDDING)
     print(f"index: {len(index.head.clusters)} tasks in {len(index.head.nodes)} nodes")
     rules = tuple(RouteRule(cluster=name, expert="small", sure=1.0) for name in sorted(set(index.head.clusters)))
     return policy(kind="hybrid", index=index.save(folder / "index.npz"), rules=rules)

@@ -193,22 +193,18 @@ def added(folder: Path, pairs: int, policy: RoutePolicy, mode: str) -> Json:
 
 def with_index(folder: Path) -> RoutePolicy:
     """A policy that asks for the task of each call, by the built-in embedding."""
-    from harness.assets.store import cache_dir
-    from harness.embed import MINILM_SHA256, load_embedder
     from harness.router.indexing import build_index
+    from harness.router.nearest import EMBEDDING
+    from harness.router.placing import built_in
     from harness.router.policy import INDEX
 
-    one = load_embedder(cache_dir())
     asked = [question(number) for number in range(100)]
-    digest = build_index(
-        [question_of(body) for body in asked],
-        ["things"] * len(asked),
-        lambda texts: np.stack([one(text) for text in texts]),
-        f"minilm@{MINILM_SHA256[:12]}",
-    ).save(folder / INDEX)
+    digest = build_index([question_of(body) for body in asked], ["things"] * len(asked), built_in(), EMBEDDING).save(
+        folder / INDEX
+    )
     rules = (RouteRule(cluster="things", expert=SMALL, sure=0.0),)
     changes = {"kind": "cluster", "confidence": "cluster", "rules": rules, "signals": ()}
-    return policy_of(-1.0, **changes, index=digest, embedding=f"minilm@{MINILM_SHA256[:12]}")
+    return policy_of(-1.0, **changes, index=digest, embedding=EMBEDDING)
 
 
 def main() -> None:

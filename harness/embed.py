@@ -52,9 +52,12 @@ Embedder = Callable[[str], "Vectors"]
 """One text to one vector of shape (384,) and length 1."""
 
 
-def load_embedder(cache: Path, on_progress: OnProgress | None = None, threads: int = 1) -> Embedder:
+def load_embedder(
+    cache: Path, on_progress: OnProgress | None = None, threads: int = 1, most_tokens: int = _MOST_TOKENS
+) -> Embedder:
     """The function that embeds one text, its weights (23 MB) fetched into `cache` if need be; takes half a second.
 
+    most_tokens: of a text that are read, its two markers among them: time grows with them, about 0.3 ms each on one core.
     Safe to call from several threads. An empty text has the vector of its two marker tokens. Raises AssetError without
     weights, ConfigError without the packages.
     """
@@ -66,7 +69,7 @@ def load_embedder(cache: Path, on_progress: OnProgress | None = None, threads: i
     weights = fetch(_WEIGHTS, cache=cache, on_progress=on_progress, key="embedding").path
     tokenizer = Tokenizer.from_file(str(fetch(_TOKENIZER, cache=cache, on_progress=on_progress, key="embedding").path))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(_MOST_TOKENS)
+    tokenizer.enable_truncation(most_tokens)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -246,7 +246,8 @@ def part(samples: Sequence[Sample], seed: int = 0) -> tuple[list[Sample], list[S
     apart = [one for one in tuning if one.session not in both]
     if apart and testing:
         less = f", less the calibration calls of {len(both)} sessions that are in both" if both else ""
-        return apart, testing, f"the suite's own calibration and test splits{less}"
+        apart, again = _not_again(apart, testing, "calibration call{}")
+        return apart, testing, f"the suite's own calibration and test splits{less}{again}"
     usable = [one for one in samples if one.split != "train"]
     sides: tuple[list[Sample], list[Sample]] = ([], [])
     for one in usable:
@@ -258,4 +259,27 @@ def part(samples: Sequence[Sample], seed: int = 0) -> tuple[list[Sample], list[S
             f"{len(usable)} calls of {sessions} session{'s' if sessions != 1 else ''} cannot be parted: a policy is "
             "made on one half of the sessions and certified on the other; add sessions to the suite"
         )
-    return sides[0], sides[1], f"halves by session, drawn by a hash (seed {seed})"
+    tuning, again = _not_again(sides[0], sides[1], "call{} to tune on")
+    return tuning, sides[1], f"halves by session, drawn by a hash (seed {seed}){again}"
+
+
+def _not_again(tuning: Sequence[Sample], testing: Sequence[Sample], what: str) -> tuple[list[Sample], str]:
+    """Calls to tune on without those that a test call asks again word for word, and how many went, in words.
+
+    What is learned of a call would be tested on itself. Raises DataError where none is left.
+    """
+    asked = {_asked(one) for one in testing}
+    kept = [one for one in tuning if _asked(one) not in asked]
+    gone = len(tuning) - len(kept)
+    if not kept:
+        raise DataError(
+            f"all {gone} calls to tune on are asked again word for word by calls to certify on; add other calls to the "
+            "suite"
+        )
+    who = "test calls ask" if gone > 1 else "a test call asks"
+    return kept, f", less {gone} {what.format('s' if gone > 1 else '')} that {who} again" if gone else ""
+
+
+def _asked(sample: Sample) -> bytes:
+    told = sample.model_dump_json(include={"messages", "tools", "params"})
+    return blake2b(told.encode(), digest_size=16).digest()

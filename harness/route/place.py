@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.assets import cache_dir
-from harness.embed import MINILM_SHA256, load_embedder
 from harness.errors import DataError, HarnessError
 from harness.records.routing import PlacingRecord
 from harness.route.evidence import Call, Evidence
 from harness.route.learn import folds_of
 from harness.router.decide import Place
 from harness.router.indexing import build_index, found_by
-from harness.router.nearest import Embed, TaskIndex
+from harness.router.nearest import EMBEDDING, Embed, TaskIndex
+from harness.router.placing import built_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EMBEDDING", "Placing", "make_placing"]
+__all__ = ["Placing", "make_placing"]
 
-EMBEDDING = f"minilm@{MINILM_SHA256[:12]}"
 _LEAST = 2
 
 
@@ -49,7 +47,7 @@ def make_placing(evidence: Evidence, seed: int = 0, embed: Embed | None = None) 
         return f"the suite has one task, {min(tasks)}: there is nothing to choose between"
     if embed is None:
         try:
-            embed = remembered(_minilm())
+            embed = remembered(built_in())
         except HarnessError as error:
             return f"no index of tasks: {error}"
     calls = evidence.tuning
@@ -88,17 +86,8 @@ def _record(calls: Sequence[Call], index: TaskIndex) -> PlacingRecord:
         n=len(calls),
         right=(found.right or 0.0) * found.requests / len(calls) if known else 0.0,
         outside=outside / len(calls),
-        radius_from="the cosine that 95 % of a task's own tuning calls reach, less 0.05",
+        radius_from="the cosine that 95 % of a task's own tuning calls reach, less 0.02",
     )
-
-
-def _minilm() -> Embed:
-    one = load_embedder(cache_dir())
-
-    def embed(texts: Sequence[str]) -> "NDArray[np.float32]":
-        return np.stack([one(text) for text in texts])
-
-    return embed
 
 
 def remembered(embed: Embed) -> Embed:

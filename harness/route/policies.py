@@ -7,6 +7,7 @@ from math import inf, sqrt
 
 from harness import __version__
 from harness.config.route import RouteOptions
+from harness.records import Protocol, Reply
 from harness.records.route import (
     ConfidenceKind,
     LinearScore,
@@ -22,6 +23,7 @@ from harness.route.place import Placing
 from harness.route.simulate import View, two_answers
 from harness.router.decide import Place, Plan, eligible, plan_of, sureness
 from harness.router.features import reply_features, request_features
+from harness.router.question import Question
 from harness.router.score import CLUSTER
 from harness.stats.bounded import limit, units_of
 from harness.stats.certify import TwoAnswers, ladder
@@ -318,11 +320,13 @@ def _checked(
         if (name := by_cluster.get(_EVERY if places is None else cluster or "")) is not None
     ]
     protocols = {one.name: one.protocol for one in experts}
+    replies = [one.small[name][0].reply for one, _, name in going]
+    silent = any(one is not None and one.certainty is None for one in replies)
     features = [
         request_features(one.question)
-        | reply_features(one.question, one.small[name][0].reply, protocols[name])
+        | _told_of(one.question, reply, protocols[name], silent=silent)
         | ({} if cluster is None else {f"{CLUSTER}{cluster}": 1.0})
-        for one, cluster, name in going
+        for (one, cluster, name), reply in zip(going, replies, strict=True)
     ]
     learned = _learn([one for one, _, _ in going], features, [name for _, _, name in going], options)
     if isinstance(learned, str):
@@ -330,3 +334,9 @@ def _checked(
     policy = _policy("hybrid", kind, experts, rules, evidence, options, learned.score)
     held = {one.id: value for (one, _, _), value in zip(going, learned.held_out, strict=True)}
     return Made(policy, placing, views_of(policy, evidence.tuning, places, held))
+
+
+def _told_of(question: Question, reply: Reply | None, protocol: Protocol, *, silent: bool) -> dict[str, float]:
+    """What a score learns of a reply. silent: some replies have no token probabilities, so it goes by none."""
+    found = reply_features(question, reply, protocol)
+    return {name: value for name, value in found.items() if not silent or name not in {"certainty_told", *_LOGPROBS}}

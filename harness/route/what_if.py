@@ -28,7 +28,8 @@ def price_cases(
 ) -> tuple[PriceCase, ...]:
     """Costs as recorded, and at the prices of `route.prices`; without those at half and twice the small models' cost.
 
-    Raises ConfigError for a price of a model that is not there, or by tokens where none were counted.
+    None where no cost is known. Raises ConfigError for a price of a model that is not there, or by tokens where none
+    were counted.
     """
     small = [one.name for one in evidence.small]
     known = {evidence.large.name, *small}
@@ -44,7 +45,8 @@ def price_cases(
             for factor in (0.5, 2.0)
         ]
         cases.append(("large model at half its cost", {evidence.large.name: PriceOf(factor=0.5)}))
-    return tuple(_case(name, evidence, views, threshold, prices) for name, prices in cases)
+    found = tuple(_case(name, evidence, views, threshold, prices) for name, prices in cases)
+    return found if options.prices or any(one.costed for one in found) else ()
 
 
 def _words(price: PriceOf) -> str:

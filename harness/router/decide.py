@@ -159,7 +159,7 @@ def sureness(plan: Plan, ask: Ask, question: Question, replies: Sequence[Reply |
     """
     if not ask.expert:
         return Sure(-inf, ask.reason)
-    protocol, kind = ask.target.protocol, plan.policy.confidence
+    protocol = ask.target.protocol
     if not replies:
         return Sure(-inf, "no_reply")
     chosen, share = 0, None
@@ -171,18 +171,25 @@ def sureness(plan: Plan, ask: Ask, question: Question, replies: Sequence[Reply |
     signal = reply_signal(question, reply, protocol) if plan.policy.signals else None
     if signal is not None and signal in plan.policy.signals:
         return Sure(-inf, signal, chosen)
-    if kind in _KNOWN_BEFORE:
-        value = ask.confidence
-    elif kind == "agreement":
-        value = share
-    elif kind in _OF_TOKENS:
-        value = None if reply.certainty is None else float(getattr(reply.certainty, kind))
-    elif kind == "reply_score" and plan.score is not None:
-        features = request_features(question) | reply_features(question, reply, protocol, share)
-        value = plan.score(_with_task(features, ask.cluster))
-    else:
-        value = 1.0
+    value = _confidence(plan, ask, question, reply, share)
     return Sure(-inf, "unsure", chosen) if value is None else Sure(value, None, chosen)
+
+
+def _confidence(plan: Plan, ask: Ask, question: Question, reply: Reply, share: float | None) -> float | None:
+    """None: what it takes is not told. share: of the samples that agree, where several were drawn."""
+    kind = plan.policy.confidence
+    if kind in _KNOWN_BEFORE:
+        return ask.confidence
+    if kind == "agreement":
+        return share
+    if kind in _OF_TOKENS:
+        return None if reply.certainty is None else float(getattr(reply.certainty, kind))
+    if kind != "reply_score" or plan.score is None:
+        return 1.0
+    if ask.target.logprobs and reply.certainty is None:
+        return None  # the score reads probabilities, and without them a reply would look like one that is quite sure
+    features = request_features(question) | reply_features(question, reply, ask.target.protocol, share)
+    return plan.score(_with_task(features, ask.cluster))
 
 
 def after(plan: Plan, ask: Ask, question: Question, replies: Sequence[Reply | None]) -> Verdict:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from harness.cluster.features import Features, Seen, features_of, masked
 from harness.cluster.nodes import parts_of, unit_hashes, units_of
+from harness.embed import MINILM_SHA256
 from harness.errors import DataError
 from harness.records.base import Record
 from harness.records.call import Call, Reference
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-__all__ = ["Embed", "IndexHead", "NodeHead", "TaskIndex", "row_of", "seen_of"]
+__all__ = ["EMBEDDING", "MOST_TOKENS", "Embed", "IndexHead", "NodeHead", "TaskIndex", "row_of", "seen_of"]
 
 Embed = Callable[[Sequence[str]], "Matrix"]
 """From n texts to unit vectors, shape (n, width)."""
@@ -43,6 +44,10 @@ found 81 % of the tasks, text alone 73 %; k nearest calls, several middles a tas
 better."""
 _MOST_TEXT: Final = 300
 """Characters that are embedded, fewer than clustering looks at: a caller waits for them."""
+MOST_TOKENS: Final = 48
+"""Of a text that the built-in embedding reads. Found of 1,618 held-out calls of that log, and strangers placed all the
+same: 24 tokens 62 % and 58 %, 40 tokens 63 and 45, 64 tokens 64 and 39, all of 300 characters 64 and 35."""
+EMBEDDING: Final = f"minilm-{MOST_TOKENS}@{MINILM_SHA256[:12]}"
 _TRIGGERS, _STEPS = 64, 8
 BESIDE: Final = _TRIGGERS + _STEPS
 _LIKE: Final = 0.5

@@ -14,7 +14,7 @@ from harness.router.question import Question
 if TYPE_CHECKING:
     from harness.router.nearest import TaskIndex
 
-__all__ = ["Embed", "Placing", "open_index"]
+__all__ = ["Embed", "Placing", "built_in", "open_index"]
 
 Embed = Callable[[Sequence[str]], Any]
 """From n texts to unit vectors, an array of shape (n, width)."""
@@ -42,16 +42,27 @@ def _none(texts: Sequence[str]) -> Any:
     raise ConfigError(f"there is no embedding for {len(texts)} texts")
 
 
-def _built_in(name: str) -> Embed:
+def built_in() -> Embed:
+    """The embedding that indexes are made with: MiniLM over the beginning of a text.
+
+    Raises AssetError without weights, ConfigError without the packages.
+    """
     import numpy as np
 
     from harness.assets.store import cache_dir
-    from harness.embed import MINILM_SHA256, load_embedder
+    from harness.embed import load_embedder
+    from harness.router.nearest import MOST_TOKENS
 
-    if name != f"minilm@{MINILM_SHA256[:12]}":
-        raise ConfigError(f"the index was made with {name}: give Router(embed=…) that function, texts to unit vectors")
-    one = load_embedder(cache_dir(), threads=2 if (os.cpu_count() or 1) >= 4 else 1)
+    one = load_embedder(cache_dir(), threads=min(2, os.cpu_count() or 1), most_tokens=MOST_TOKENS)
     return lambda texts: np.stack([one(text) for text in texts])
+
+
+def _built_in(name: str) -> Embed:
+    from harness.router.nearest import EMBEDDING
+
+    if name != EMBEDDING:
+        raise ConfigError(f"the index was made with {name}: give Router(embed=…) that function, texts to unit vectors")
+    return built_in()
 
 
 class Placing:

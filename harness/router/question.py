@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isnan
 from re import compile as pattern
 from typing import Any, Final
 
@@ -73,7 +74,8 @@ def offered(tools: Sequence[Mapping[str, Any]]) -> Offered:
     """
     if not tools:
         return Offered()
-    return _offered(orjson.dumps([[one["name"], one.get("description"), one.get("parameters")] for one in tools]))
+    told = [[one["name"], one.get("description") or "", one.get("parameters") or None] for one in tools]
+    return _offered(orjson.dumps(told))
 
 
 @lru_cache(maxsize=512)
@@ -88,7 +90,7 @@ def _offered(data: bytes) -> Offered:
     schemas = [tool.parameters for tool in tools]
     return Offered(
         tools=tools,
-        chars=len(data),
+        chars=len(orjson.dumps([[tool.name, tool.description, tool.parameters] for tool in tools])),
         parameters=sum(len(found) for one in schemas if isinstance(found := one.get("properties"), dict)),
         required=sum(len(found) for one in schemas if isinstance(found := one.get("required"), list)),
         words=tuple(words_in(f"{tool.name} {tool.description}") for tool in tools),
@@ -158,4 +160,5 @@ def _logprobs(choice: object) -> list[float]:
     told = choice.get("logprobs") if isinstance(choice, Mapping) else None
     tokens = told.get("content") if isinstance(told, Mapping) else None
     values = [one.get("logprob") for one in tokens if isinstance(one, Mapping)] if isinstance(tokens, list) else []
-    return [min(0.0, float(one)) for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    numbers = [float(one) for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    return [] if any(map(isnan, numbers)) else [min(0.0, one) for one in numbers]

@@ -14,7 +14,8 @@ from tests.support.stored_runs import pair, store
 
 
 def test_a_suites_own_splits_are_kept() -> None:
-    samples = [sample("a", split="calibration"), sample("b", split="test"), sample("c", split="train")]
+    splits = {"a": "calibration", "b": "test", "c": "train"}
+    samples = [sample(name, name, split=split) for name, split in splits.items()]
 
     tuning, testing, words = part(samples)
 
@@ -23,7 +24,7 @@ def test_a_suites_own_splits_are_kept() -> None:
 
 
 def test_without_splits_a_session_is_whole_on_one_side() -> None:
-    samples = [sample(f"q{n}", session=f"s{n // 4}") for n in range(400)]
+    samples = [sample(f"q{n}", text=f"question {n}", session=f"s{n // 4}") for n in range(400)]
 
     tuning, testing, _ = part(samples)
 
@@ -32,13 +33,15 @@ def test_without_splits_a_session_is_whole_on_one_side() -> None:
     assert 120 < len(tuning) < 280
 
 
-def test_calls_that_ask_the_same_are_on_one_side_whatever_their_sessions() -> None:
-    samples = [sample(f"q{n}", text=f"the same question {n // 2}") for n in range(200)]
+def test_nothing_is_tuned_on_that_a_test_call_asks_again() -> None:
+    samples = [sample(f"q{n}", text=f"question {n // 2}") for n in range(200)]
 
-    tuning, testing, _ = part(samples)
+    tuning, testing, words = part(samples)
 
-    assert {one.messages for one in tuning} & {one.messages for one in testing} == set()
-    assert len(tuning) + len(testing) == 200
+    asked = [{one.messages[0].content for one in side} for side in (tuning, testing)]
+    assert asked[0] & asked[1] == set()
+    assert tuning
+    assert f"less {200 - len(tuning) - len(testing)} calls to tune on that test calls ask again" in words
 
 
 def test_a_call_that_a_test_call_asks_again_is_taken_out_of_the_suite_s_calls_to_tune_on() -> None:
@@ -54,7 +57,7 @@ def test_a_call_that_a_test_call_asks_again_is_taken_out_of_the_suite_s_calls_to
 
 
 def test_the_same_seed_parts_alike_and_another_one_does_not() -> None:
-    samples = [sample(f"q{n}") for n in range(50)]
+    samples = [sample(f"q{n}", text=f"question {n}") for n in range(50)]
 
     assert part(samples, 1)[0] == part(samples, 1)[0]
     assert part(samples, 1)[0] != part(samples, 2)[0]
@@ -62,8 +65,8 @@ def test_the_same_seed_parts_alike_and_another_one_does_not() -> None:
 
 def test_a_session_in_both_splits_is_taken_out_of_the_one_to_tune_on() -> None:
     samples = [
-        sample("a", split="calibration", session="s"), sample("b", split="calibration", session="t"),
-        sample("c", split="test", session="s"),
+        sample("a", "a", split="calibration", session="s"), sample("b", "b", split="calibration", session="t"),
+        sample("c", "c", split="test", session="s"),
     ]  # fmt: skip
 
     tuning, testing, words = part(samples)
@@ -92,7 +95,9 @@ def test_a_sample_that_the_infrastructure_lost_is_left_out_and_counted(tmp_path:
 
     found = evidence_of(large, [small])
 
-    assert len(found.tuning) + len(found.testing) == len(large.samples) - 1
+    lost = {one.id for one in large.samples} - {one.sample for one in small.scores if one.value is not None}
+    assert len(lost) == 1
+    assert lost & {one.id for one in (*found.tuning, *found.testing)} == set()
     assert found.notes == ("1 of 40 samples are left out: not every model has a scored answer to them.",)
 
 

@@ -10,9 +10,10 @@ import pytest
 from harness.config import RouteOptions
 from harness.records.route import LinearScore, RoutePolicy
 from harness.route.evidence import Call, Evidence
-from harness.route.place import EMBEDDING, make_placing
+from harness.route.place import make_placing
 from harness.route.policies import Made, make_policy
 from harness.router.decide import after, before, plan_of
+from harness.router.nearest import EMBEDDING
 from harness.router.placing import open_index
 from harness.router.policy import INDEX, POLICY, load_policy
 from tests.support.route_calls import call, drawn, evidence, planted, sample, target

@@ -53,8 +53,12 @@ def test_without_prices_there_are_cases_all_the_same() -> None:
 def test_a_cost_nobody_knows_is_none() -> None:
     calls = [call(sample("q"), drawn(1.0, cost=None), drawn(1.0))]
 
-    (case, *_) = price_cases(evidence([], calls), [View(calls[0], None, SMALL, None, 0.9, "")], 0.5, RouteOptions())
+    views = [View(calls[0], None, SMALL, None, 0.9, "")]
 
+    asked = RouteOptions.model_validate({"prices": {"small": 2.0}})
+    (case, *_) = price_cases(evidence([], calls), views, 0.5, asked)
+
+    assert price_cases(evidence([], calls), views, 0.5, RouteOptions()) == (), "a table of dashes tells nobody anything"
     assert (case.policy_usd, case.saved, case.costed) == (None, None, 0)
 
 

@@ -1,6 +1,6 @@
 """Decisions: what a policy says of a call, before and after the small model's reply."""
 
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -138,6 +138,7 @@ def test_a_score_of_probabilities_that_the_server_leaves_out_hands_on() -> None:
 
     assert decided(plan, replies(told)) == (True, "kept")
     assert decided(plan, replies(silent)) == (False, "unsure")
+    assert decided(plan, replies(called({"order_id": "A12"}, logprobs=[-0.1, nan]))) == (False, "unsure")
 
 
 def test_a_tool_without_description_or_parameters_counts_alike_live_and_stored() -> None:
