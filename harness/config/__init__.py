@@ -25,6 +25,7 @@ from harness.config.compare import CompareOptions
 from harness.config.convert import ConvertData, ConvertExport, ConvertGate, ConvertOptions, ConvertTraining
 from harness.config.curate import CurateOptions, NearConfig, SplitConfig
 from harness.config.gate import AcceptOptions, GateClusters, GateOptions, GateRate, GateSize, GateTime
+from harness.config.iterate import DriftOptions, IterateOptions, StaleOptions
 from harness.config.load import LoadOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import (
@@ -36,6 +37,7 @@ from harness.config.model import (
     TokenPrices,
     WeightsConfig,
 )
+from harness.config.monitor import MonitorOptions
 from harness.config.own_models import MODELS, own_models, register_own_models
 from harness.config.parsing import (
     compose_apart,
@@ -49,10 +51,14 @@ from harness.config.parsing import (
     template_file,
 )
 from harness.config.pii import PiiConfig, PiiPattern
+from harness.config.query import QueryOptions
+from harness.config.remote import RemoteOptions
+from harness.config.route import PriceOf, RouteOptions
 from harness.config.running import (
     AgentConfig,
     ArrivalConfig,
     BudgetConfig,
+    ExecutorConfig,
     HardwareConfig,
     JudgeConfig,
     RunnerConfig,
@@ -62,6 +68,7 @@ from harness.config.running import (
     VerdictConfig,
 )
 from harness.config.select import SIGNALS, SelectOptions, Signal, StatsConfig
+from harness.config.tracking import TrackingConfig
 from harness.config.verbs import (
     AcceptConfig,
     AuditConfig,
@@ -78,19 +85,25 @@ from harness.config.verbs import (
     FetchConfig,
     ForgetConfig,
     GateConfig,
+    IterateConfig,
     LeakcheckConfig,
     LoadConfig,
+    MonitorConfig,
     PathsConfig,
     QuantizeConfig,
     QuantizeOptions,
+    QueryConfig,
     ReceiveConfig,
     ReceiveOptions,
+    RemoteConfig,
     ReportConfig,
     ReportOptions,
     RotateConfig,
+    RouteConfig,
     RunConfig,
     SelectConfig,
     SuiteVerbConfig,
+    TrackConfig,
     ValidateConfig,
     VerbConfig,
 )
@@ -127,7 +140,9 @@ __all__ = [
     "CurateOptions",
     "DoctorConfig",
     "DoctorOptions",
+    "DriftOptions",
     "EndpointConfig",
+    "ExecutorConfig",
     "ExportConfig",
     "ExportTarget",
     "FetchConfig",
@@ -140,6 +155,8 @@ __all__ = [
     "GateTime",
     "GenerationConfig",
     "HardwareConfig",
+    "IterateConfig",
+    "IterateOptions",
     "JudgeConfig",
     "LeakcheckConfig",
     "LitellmConfig",
@@ -152,6 +169,8 @@ __all__ = [
     "LongPromptPrices",
     "LoraConfig",
     "ModelConfig",
+    "MonitorConfig",
+    "MonitorOptions",
     "NearConfig",
     "NewKeyConfig",
     "OllamaConfig",
@@ -159,15 +178,22 @@ __all__ = [
     "PiiConfig",
     "PiiPattern",
     "PriceConfig",
+    "PriceOf",
     "PromptConfig",
     "QuantizeConfig",
     "QuantizeOptions",
+    "QueryConfig",
+    "QueryOptions",
     "ReceiveConfig",
     "ReceiveOptions",
     "RecordedConfig",
+    "RemoteConfig",
+    "RemoteOptions",
     "ReportConfig",
     "ReportOptions",
     "RotateConfig",
+    "RouteConfig",
+    "RouteOptions",
     "RunConfig",
     "RunnerConfig",
     "SandboxConfig",
@@ -177,11 +203,14 @@ __all__ = [
     "ServingConfig",
     "Signal",
     "SplitConfig",
+    "StaleOptions",
     "StatsConfig",
     "StoreConfig",
     "SuiteConfig",
     "SuiteVerbConfig",
     "TokenPrices",
+    "TrackConfig",
+    "TrackingConfig",
     "TransformersConfig",
     "ValidateConfig",
     "VerbConfig",

@@ -19,6 +19,18 @@ class PathsConfig(Record):
     replies: str | None = None
     """Of the cache of replies; None: `replies/` in the user's cache folder."""
 
+    @model_validator(mode="after")
+    def _on_this_machine(self) -> "PathsConfig":
+        """Of the whole, since a complaint about one key repeats its value, and an address may hold a key."""
+        away = [name for name in ("results", "reports", "replies") if "://" in (getattr(self, name) or "")]
+        if away:
+            msg = (
+                f"{away[0]} is an address, and journals need appends and locks, which stores have not: results are "
+                "written here, then do=publish remote.url=ADDRESS, and do=pull remote.url=ADDRESS elsewhere"
+            )
+            raise ValueError(msg)
+        return self
+
 
 class ReportOptions(Record):
     """What goes into `reports/`, beside the page of the verb itself."""

@@ -7,18 +7,24 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from harness.config.audit import AuditOptions
 from harness.config.backends import BackendConfig
 from harness.config.building import BuildOptions
+from harness.config.chain import CHAIN_KEYS, ChainConfig, gathered
 from harness.config.cluster import ClusterOptions
 from harness.config.compare import CompareOptions
 from harness.config.convert import ConvertOptions
 from harness.config.curate import CurateOptions
 from harness.config.gate import AcceptOptions, GateOptions
+from harness.config.iterate import IterateOptions
 from harness.config.load import LoadOptions
 from harness.config.logs import LogsConfig, NewKeyConfig, StoreConfig
 from harness.config.model import ModelConfig
+from harness.config.monitor import MonitorOptions
 from harness.config.pii import LeakcheckOptions, PiiConfig
 from harness.config.quantize import QuantizeOptions
-from harness.config.running import AgentConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
+from harness.config.route import RouteOptions
+from harness.config.running import AgentConfig, ExecutorConfig, HardwareConfig, RunnerConfig, ScoringConfig, SuiteConfig
 from harness.config.select import SelectOptions, StatsConfig
+from harness.config.tables import QueryConfig, RemoteConfig, TrackConfig
+from harness.config.tracking import TrackingConfig
 from harness.config.verb import PathsConfig, ReportOptions, SuiteVerbConfig, VerbConfig
 from harness.records import Record
 
@@ -39,19 +45,25 @@ __all__ = [
     "FetchConfig",
     "ForgetConfig",
     "GateConfig",
+    "IterateConfig",
     "LeakcheckConfig",
     "LoadConfig",
+    "MonitorConfig",
     "PathsConfig",
     "QuantizeConfig",
     "QuantizeOptions",
+    "QueryConfig",
     "ReceiveConfig",
     "ReceiveOptions",
+    "RemoteConfig",
     "ReportConfig",
     "ReportOptions",
     "RotateConfig",
+    "RouteConfig",
     "RunConfig",
     "SelectConfig",
     "SuiteVerbConfig",
+    "TrackConfig",
     "ValidateConfig",
     "VerbConfig",
 ]
@@ -66,6 +78,9 @@ class RunConfig(SuiteVerbConfig):
     run: RunnerConfig
     agent: AgentConfig = AgentConfig()
     scoring: ScoringConfig = ScoringConfig()
+    tracking: TrackingConfig = Field(default=TrackingConfig(), exclude=True)
+    """Of `do=run` alone; where runs are tracked is no part of what they are, and stands in no manifest."""
+    executor: ExecutorConfig = ExecutorConfig()
 
 
 class QuantizeConfig(RunConfig):
@@ -81,6 +96,18 @@ class SelectConfig(VerbConfig):
     """Where the chosen one must fit. `none`: no matter."""
     stats: StatsConfig = StatsConfig()
     select: SelectOptions = SelectOptions()
+
+
+class RouteConfig(VerbConfig):
+    """`do=route`: a routing policy made and certified from stored runs."""
+
+    route: RouteOptions = RouteOptions()
+
+
+class MonitorConfig(VerbConfig):
+    """`do=monitor`: the sampled verification of a routing policy in production."""
+
+    monitor: MonitorOptions = MonitorOptions()
 
 
 class AcceptConfig(VerbConfig):
@@ -103,6 +130,34 @@ class CompareConfig(VerbConfig):
     """`do=compare`: stored runs held against each other."""
 
     compare: CompareOptions = CompareOptions()
+
+
+class IterateConfig(VerbConfig):
+    """`do=iterate`: what is new since the last time, what changed by it, and what to do again."""
+
+    iterate: IterateOptions = IterateOptions()
+    chain: ChainConfig | None = None
+    """With `logs.path`: how they become calls; on the command line its keys have no prefix."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_logs(cls, data: Any) -> Any:
+        """The keys of the chain under `chain` where logs are named, else away."""
+        if not isinstance(data, dict) or "logs" not in data:
+            return data
+        logs = data["logs"]
+        named = isinstance(logs, dict) and bool(logs.get("path"))
+        return gathered(data) if named else {key: one for key, one in data.items() if key not in CHAIN_KEYS}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "IterateConfig":
+        if (self.chain is None) == (self.iterate.calls is None):
+            msg = "name the new calls, iterate.calls=curated/NAME, or logs, logs.path=calls.jsonl: one of the two"
+            raise ValueError(msg)
+        if self.chain is not None and self.iterate.clusters is None:
+            msg = "with logs.path name the known tasks, too: iterate.clusters=clusters/NAME"
+            raise ValueError(msg)
+        return self
 
 
 class AuditConfig(RunConfig):
@@ -361,8 +416,15 @@ VERBS: dict[str, type[VerbConfig]] = {
     "convert": ConvertConfig,
     "leakcheck": LeakcheckConfig,
     "select": SelectConfig,
+    "route": RouteConfig,
+    "monitor": MonitorConfig,
     "audit": AuditConfig,
     "accept": AcceptConfig,
     "gate": GateConfig,
+    "iterate": IterateConfig,
     "compare": CompareConfig,
+    "query": QueryConfig,
+    "publish": RemoteConfig,
+    "pull": RemoteConfig,
+    "track": TrackConfig,
 }

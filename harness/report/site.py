@@ -22,6 +22,8 @@ from harness.report.export import Field, Table
 from harness.report.load import write_page as write_load
 from harness.report.machine_tables import frontier_tables, load_tables
 from harness.report.page import write_html
+from harness.report.route import write_page as write_route
+from harness.report.route_table import route_tables
 from harness.report.select import write_page as write_selection
 from harness.report.site_links import INDEX, explorer_runs, pages_there, weave
 from harness.report.site_pages import comparison_file, gate_html, index_html, run_html, templates_print
@@ -140,6 +142,8 @@ def _missing_pages(found: Results, reports: Path) -> None:
     """Pages of stored verdicts that are not there, as in a folder of reports that was emptied."""
     if found.selection is not None and not (reports / "select.html").is_file():
         write_selection(found.selection, reports / "select.html")
+    if found.route is not None and not (reports / "route.html").is_file():
+        write_route(found.route, reports / "route.html")
     if found.audit is not None:
         write_audit(_linked(found.audit, reports), reports / "audit.html")
     if found.load is not None and not (reports / "load.html").is_file():
@@ -178,6 +182,8 @@ def _telling(found: Results, reports: Path) -> tuple[str, ...]:
 def _stored_tables(found: Results, reports: Path, options: ReportOptions) -> None:
     if found.selection is not None:
         keep_tables(reports, "select", selection_tables(found.selection), options)
+    if found.route is not None:
+        keep_tables(reports, "route", route_tables(found.route), options)
     if found.audit is not None:
         keep_tables(reports, "audit", audit_tables(found.audit), options)
     if found.load is not None:

@@ -21,6 +21,8 @@ PAGES: Final[tuple[tuple[str, str], ...]] = (
     ("figures/index.html", "Pictures"),
     ("compare.html", "Compare"),
     ("select.html", "Selection"),
+    ("route.html", "Routing"),
+    ("monitor.html", "Monitor"),
     ("audit.html", "Audit"),
     ("clusters.html", "Clusters"),
     ("convert.html", "Conversion"),

@@ -144,6 +144,8 @@ def _cards(results: Results, pages: frozenset[str], groups: Sequence[Group]) -> 
         moved = sum(one.verdict in {"replace", "hybrid"} for one in selection.decisions)
         said = f"{moved} of {counted(len(selection.decisions), 'cluster')} of {selection.suite} can move"
         found.append(("select.html", "Selection", said, selection.made_at[:10]))
+    if (routing := results.route) is not None:
+        found.append(("route.html", "Routing", f"{routing.suite}: {routing.sentence}", routing.made_at[:10]))
     if (audit := results.audit) is not None:
         said = f"{counted(len(audit.clusters), 'task')} of {', '.join(audit.logs) or audit.suite}"
         found.append(("audit.html", "Audit", said, audit.made_at[:10]))

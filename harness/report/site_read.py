@@ -17,10 +17,11 @@ from harness.records.frontier import Frontier
 from harness.records.gate import GateResult
 from harness.records.load import LoadBook
 from harness.records.manifest import Manifest
+from harness.records.routing import RouteReport
 from harness.report.view import RunView
 from harness.store.runfolder import MANIFEST, SUMMARY, lock, read_manifest, read_summary
 
-__all__ = ["Results", "SiteRun", "read_results"]
+__all__ = ["Results", "SiteRun", "read_results", "read_site_run"]
 
 R = TypeVar("R", bound=Record)
 
@@ -53,11 +54,12 @@ class Results:
     audit: Audit | None = None
     load: LoadBook | None = None
     frontier: Frontier | None = None
+    route: RouteReport | None = None
 
 
 def read_results(results: Path) -> Results:
     """All that can be read, newest first; what cannot is left out, but for run folders, which say so."""
-    runs = [_run(folder) for folder in _folders(results / "run") if (folder / MANIFEST).is_file()]
+    runs = [read_site_run(folder) for folder in _folders(results / "run") if (folder / MANIFEST).is_file()]
     return Results(
         runs=tuple(runs),
         gates=tuple(_records(results / "gate", "gate.json", GateResult)),
@@ -66,6 +68,7 @@ def read_results(results: Path) -> Results:
         audit=next(_records(results / "audit", "audit.json", Audit), None),
         load=next(_records(results / "load", "load.json", LoadBook), None),
         frontier=next(_records(results / "quantize", "frontier.json", Frontier), None),
+        route=next(_records(results / "route", "simulation.json", RouteReport), None),
     )
 
 
@@ -110,7 +113,8 @@ def _comparison(file: Path) -> Comparison | CompareMatrix | None:
     return None
 
 
-def _run(folder: Path) -> SiteRun:
+def read_site_run(folder: Path) -> SiteRun:
+    """A run folder with its status; one that is damaged says so."""
     seal = hashlib.sha256()
     for name in (MANIFEST, SUMMARY):
         file = folder / name

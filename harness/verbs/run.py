@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,8 @@ from harness.assets import OnProgress, cache_dir, console_progress
 from harness.backends import backend_for
 from harness.backends.incumbent import seated
 from harness.config import RunConfig
-from harness.errors import HarnessError
+from harness.errors import HarnessError, extra
+from harness.executor import spread
 from harness.interop.inspect_run import execute_inspect, is_inspect
 from harness.prices import priced
 from harness.protocols import Backend
@@ -24,11 +26,12 @@ from harness.runner.recheck import recheck, refuse_recheck
 from harness.runner.stopping_against import facing
 from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.outcomes import final_outcomes
-from harness.store.runfolder import write_atomic
+from harness.store.runfolder import PARQUET, write_atomic
 from harness.suite.examples import with_examples
 from harness.suite.spec import load_suite, places
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.suited import suited
+from harness.verbs.track import track_quietly
 
 __all__ = ["main", "make_job", "refuse_unjudged"]
 
@@ -49,6 +52,7 @@ def main(configs: Sequence[RunConfig]) -> None:
     paths = configs[0].paths
     page = refresh_leaderboard(Path(paths.results), Path(paths.reports), configs[0].report)
     Console(stderr=True).print(f"leaderboard  {page}", highlight=False, soft_wrap=True)
+    track_quietly([outcome.folder for outcome in outcomes], configs[0].tracking)
     if any(outcome.interrupted for outcome in outcomes):
         raise KeyboardInterrupt
     refuse_unjudged(outcomes, resumable=configs[0].run.resume != "never")
@@ -78,6 +82,7 @@ def make_job(config: RunConfig, on_progress: OnProgress, backend: Backend | None
     if ready := getattr(scorer, "ready", None):
         asyncio.run(ready(suite.samples))
     weights, ceiling = backend.prepare(), suite.spec.ceiling
+    backend = spread(backend, config, suite.samples, suite.data)
     samples = with_examples(suite.samples, config, cache_dir(), on_progress) if config.model.examples else suite.samples
     return Job(
         config, suite.spec.name, suite.hash, samples, backend, weights, scorer, suite.data,
@@ -92,6 +97,9 @@ def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
         aside.print(line, highlight=False, soft_wrap=True)
     for outcome in outcomes:
         aside.print(f"run          {outcome.folder}", highlight=False, soft_wrap=True)
+    if find_spec("duckdb") is None:
+        absent = f"no {PARQUET}: that takes duckdb ({extra('logs')})"
+        aside.print(absent, markup=False, highlight=False, soft_wrap=True)
     why = outcomes[0].stopped or ("interrupted" if outcomes[0].interrupted else None)
     if why is not None:
         left = sum(outcome.summary.n_not_run for outcome in outcomes)

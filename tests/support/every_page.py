@@ -7,15 +7,20 @@ from harness.cluster.build import build
 from harness.cluster.features import features_of
 from harness.cluster.folder import Kept
 from harness.cluster.vectors import embedding_named
-from harness.config import ClusterOptions
-from harness.report import audit, clusters, load, quantize, select, write_leaderboard
+from harness.config import ClusterOptions, MonitorOptions, RouteOptions
+from harness.iterate.monitoring import alarms
+from harness.records.route import VerifiedPair
+from harness.report import audit, clusters, load, monitor, quantize, route, select, write_leaderboard
 from harness.report.page import write_html
+from harness.route.build import route as make_route
 from tests.support.audits import audit_of, mixed
 from tests.support.frontiers import frontier_of, stored, views_of
 from tests.support.last_pages import Changes, last_pages
 from tests.support.planted_calls import planted
 from tests.support.report_families import every_family
 from tests.support.report_runs import four_runs
+from tests.support.route_calls import evidence
+from tests.support.route_calls import planted as planted_routes
 from tests.unit.report.test_traffic_and_load import book, weighted
 
 __all__ = ["PAGES"]
@@ -47,6 +52,30 @@ def _select(folder: Path) -> Path:
     return folder / "select.html"
 
 
+def _route(folder: Path) -> Path:
+    calls = [planted_routes(200, seed, lambda sure: sure**0.5, prefix=name) for seed, name in enumerate("ab")]
+    options = RouteOptions.model_validate({"margin": 0.05, "kinds": ["cascade", "cluster"], "calls_per_s": 1.0})
+    route.write_page(
+        make_route("2026-01-01", evidence(calls[0], calls[1]), "no index", options).report, folder / "route.html"
+    )
+    return folder / "route.html"
+
+
+def _monitor(folder: Path) -> Path:
+    calls = folder / "monitor"
+    calls.mkdir(parents=True, exist_ok=True)
+    pairs = (
+        VerifiedPair(
+            call=str(n), at=60.0 * n, policy="shop@0", small="s", large="l", served="s", same=n % 3 > 0, routed=True
+        )
+        for n in range(200)
+    )
+    (calls / "verified-1.jsonl").write_text("".join(f"{one.model_dump_json()}\n" for one in pairs))
+    options = MonitorOptions(logs=(str(calls),), policy="shop@0", limit=0.2)
+    monitor.write_page(alarms(options, calls, now=86_400.0), folder / "monitor.html")
+    return folder / "monitor.html"
+
+
 def _load(folder: Path) -> Path:
     load.write_page(book(), folder / "load.html")
     return folder / "load.html"
@@ -73,7 +102,9 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "audit": _audit,
     "clusters": _clusters,
     "load": _load,
+    "monitor": _monitor,
     "quantize": _quantize,
+    "route": _route,
     "select": _select,
 } | last_pages(Changes())
 """By name: what writes the page into a folder and says where it is."""
