@@ -57,8 +57,8 @@ def load_embedder(
 ) -> Embedder:
     """The function that embeds one text, its weights (23 MB) fetched into `cache` if need be; takes half a second.
 
-    most_tokens: of a text that are read, its two markers among them: time grows with them, about 0.3 ms each on one core.
-    Safe to call from several threads. An empty text has the vector of its two marker tokens. Raises AssetError without
+    most_tokens: of a text that are read, its two markers among them; each takes about 0.3 ms of one core. Safe to call
+    from several threads. An empty text has the vector of its two marker tokens. Raises AssetError without
     weights, ConfigError without the packages.
     """
     try:
