@@ -16,7 +16,7 @@ from harness.config.iterate import DriftOptions, IterateOptions
 from harness.errors import DataError
 from harness.iterate.calls import Traffic, read_traffic
 from harness.iterate.drift import compare
-from harness.iterate.novel import novel_within
+from harness.iterate.novel import new_nodes, novel_within
 from harness.iterate.place import Placed, options_of, place
 from harness.iterate.plan import plan_of
 from harness.iterate.routed import compare_routed, read_routed
@@ -139,6 +139,8 @@ def look(
             "todos": follows.todos,
             "findings": follows.findings,
             "router_until": seen_now.router_until,
+            "router_tested": before.state.router_tested
+            | {f"{one.what} {one.cluster}": one.until for one in seen_now.router if one.until is not None},
             "curated": seen_now.curated,
         }
     )
@@ -167,8 +169,7 @@ def _evidence(
     with _one_thread():
         placed = place(traffic, kept, clustering, embedding, options)
         drift, tested = compare(traffic, placed, before.seen, options.drift, options.seed)
-    routed = read_routed(world.router)
-    since = before.state.router_until
+    routed, since = read_routed(world.router, time.time()), before.state.router_until
     dropped, curated = _dropped(calls, before.state.curated)
     return _Evidence(
         traffic,
@@ -177,8 +178,8 @@ def _evidence(
         drift,
         tested,
         changes_of(traffic, placed, texts=texts),
-        compare_routed(routed, since, options.drift, options.seed),
-        routed.until if routed.until is not None else since,
+        compare_routed(routed, since, options.drift, options.seed, before.state.router_tested),
+        routed.until if since is None else since,
         dropped,
         curated,
     )
@@ -275,7 +276,15 @@ def _new_clusters(seen: _Evidence, stakes: Stakes, options: DriftOptions, *, tex
         each.model_copy(update={"stake": stakes.part_of(each.within or "", each.calls, weeks)})
         for each in novel_within(seen.traffic, seen.placed, seen.drift, options, texts=texts)
     ]
+    found += [
+        each.model_copy(update={"stake": stakes.of_all(_owners(seen, each.node))})
+        for each in new_nodes(seen.traffic, seen.placed, nodes_known, options, texts=texts)
+    ]
     return sorted(found, key=lambda one: (-one.calls, one.id))
+
+
+def _owners(seen: _Evidence, node: str) -> set[str]:
+    return {owner for owner, own in zip(seen.placed.owner, seen.placed.node, strict=True) if own == node}
 
 
 def _growth(seen: _Evidence) -> list[Growth]:
@@ -332,7 +341,8 @@ def _record(
     owners = Counter(seen.placed.owner[row] for row in new)
     known = {one.id for one in seen.book.clusters if not one.noise}
     to_known = sum(count for name, count in owners.items() if name in known)
-    to_new = sum(count for name, count in owners.items() if name in seen.placed.fresh)
+    whole = {name for one in follows.new if one.id == one.node for name in _owners(seen, one.node)}
+    to_new = sum(count for name, count in owners.items() if name in seen.placed.fresh | whole)
     return Iteration(
         name="",
         state=world.state.name,

@@ -151,8 +151,14 @@ def _begun(
         watches=tuple(WatchState(key=key) for key in keys),
     )  # fmt: skip
     file = folder / STATE
+    if not file.is_file() and (folder / LEDGER).is_file() and options.reset is None:
+        raise DataError(
+            f"{file} is gone, and {LEDGER} says that it was begun: an alarm may have stood. Put it back from version "
+            "control, or begin anew with monitor.reset=WHY"
+        )
     if not file.is_file():
-        return fresh, [_event(at, "begun", None, _words(fresh))]
+        what, why = ("begun", "") if options.reset is None else ("reset", f"{options.reset}; ")
+        return fresh, [_event(at, what, None, f"{why}{_words(fresh)}")]
     try:
         old = MonitorBook.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:

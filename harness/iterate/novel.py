@@ -1,6 +1,7 @@
 """A new kind of call inside a known task: where its texts drifted, the new calls that are only like other new ones."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, log
 from typing import Final
 
@@ -14,7 +15,7 @@ from harness.iterate.place import Placed
 from harness.iterate.sources import day_of
 from harness.records.iterate import DriftRow, NewCluster, Stake
 
-__all__ = ["novel_within"]
+__all__ = ["new_nodes", "novel_within"]
 
 _STRANGE: Final = 0.01
 """Chance that a call's nearest neighbours are all new if new and old are alike, by which their number is chosen."""
@@ -43,6 +44,37 @@ def novel_within(
         enough = len(strange) >= max(options.least_calls, _MORE * expected)
         if enough and len(sessions) >= options.least_sessions:
             found.append(_told(traffic, placed, cell, strange, texts=texts))
+    return found
+
+
+def new_nodes(
+    traffic: Traffic, placed: Placed, known: Collection[str], options: DriftOptions, *, texts: bool
+) -> list[NewCluster]:
+    """Nodes that were not there, of enough calls and sessions, each of whose tasks is too small to be told by itself.
+
+    An instruction that nobody has seen is a task to judge, whatever it falls into. known: nodes of the old calls.
+    """
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row in traffic.new_rows():
+        if placed.node[row] not in known:
+            rows[placed.node[row]].append(row)
+    names = {one.id: one.name for one in placed.built.book.nodes}
+    every = sum(traffic.features.calls[row].weight for row in traffic.new_rows())
+    found = []
+    for node, own in rows.items():
+        sessions = {traffic.aside[row].session for row in own}
+        told = any(placed.owner[row] in placed.fresh for row in own)
+        if told or len(own) < options.least_calls or len(sessions) < options.least_sessions:
+            continue
+        calls = [traffic.features.calls[row] for row in own]
+        count, name = sum(call.weight for call in calls), names[node] if texts else node
+        first = day_of(min((call.at for call in calls if call.at is not None), default=None))
+        found.append(
+            NewCluster(
+                id=node, node=node, node_name=name, new_node=True, name=name, calls=count, sessions=len(sessions),
+                share=count / every, first=first, stake=Stake(),
+            )
+        )  # fmt: skip
     return found
 
 

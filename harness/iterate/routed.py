@@ -1,8 +1,9 @@
 """What the router's own logs say: how often calls are handed on, and how often both models do not do the same."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -46,8 +47,11 @@ class Routed:
         return max((one.at for one in (*self.handed_on, *self.other)), default=None)
 
 
-def read_routed(folders: Sequence[Path]) -> Routed:
-    """All lines of the folders' day files. Raises DataError for a line that is none, but for a last one cut off."""
+def read_routed(folders: Sequence[Path], now: float = inf) -> Routed:
+    """All lines of the folders' day files. Raises DataError for a line that is none, but for a last one cut off.
+
+    now: lines that are ahead of it are left for a later look: one of a clock that was wrong would hide all others.
+    """
     handed_on: list[_Line] = []
     other: list[_Line] = []
     for file in (one for folder in folders for one in router_files(folder)):
@@ -57,7 +61,10 @@ def read_routed(folders: Sequence[Path]) -> Routed:
         else:
             pairs = (one for one in _lines(file, VerifiedPair) if one.same is not None)
             other += [_line(one, float(not one.same)) for one in pairs]
-    return Routed(tuple(handed_on), tuple(other))
+    return Routed(
+        tuple(one for one in handed_on if one.at <= now),
+        tuple(one for one in other if one.at <= now),
+    )
 
 
 def _line(one: RouteDecision | VerifiedPair, value: float) -> _Line:
@@ -79,8 +86,14 @@ def _lines(file: Path, kind: type[R]) -> Iterator[R]:
             ) from None
 
 
-def compare_routed(routed: Routed, since: float | None, options: DriftOptions, seed: int) -> list[RouterRow]:
-    """A row for each task of which there are enough lines before `since` and after it; none at the first look."""
+def compare_routed(
+    routed: Routed, since: float | None, options: DriftOptions, seed: int, tested: Mapping[str, float] | None = None
+) -> list[RouterRow]:
+    """A row for each task of which there are enough lines before and after; none at the first look (`since` None).
+
+    since: up to where the first look read. tested: by `<what> <task>`, up to where its lines were in a row before:
+    lines are gathered over looks until there are enough, and are new in one row alone.
+    """
     if since is None:
         return []
     rows: list[RouterRow] = []
@@ -89,7 +102,7 @@ def compare_routed(routed: Routed, since: float | None, options: DriftOptions, s
         for line in lines:
             by_cluster[line.cluster].append(line)
         for cluster, own in sorted(by_cluster.items()):
-            row = _row(cluster, what, own, since, options, seed)
+            row = _row(cluster, what, own, (tested or {}).get(f"{what} {cluster}", since), options, seed)
             if row is not None:
                 rows.append(row)
     for place, p in enumerate(adjusted([one.p or 0.0 for one in rows], options.correction)):
@@ -121,4 +134,5 @@ def _row(
         old=means[0],
         now=means[1],
         p=found[0].p if found else 1.0,
+        until=max(one.at for one in new),
     )

@@ -58,6 +58,15 @@ class Stakes:
             owned[placed.owner[row]].append(row)
         return cls({name: _stake(traffic, own, weeks) for name, own in owned.items()})
 
+    def of_all(self, clusters: Iterable[str]) -> Stake:
+        """Of several clusters together."""
+        own = [self.by_cluster[one] for one in sorted(clusters) if one in self.by_cluster]
+        return Stake(
+            calls_week=_sum(one.calls_week for one in own),
+            tokens_week=_sum(one.tokens_week for one in own),
+            usd_week=_sum(one.usd_week for one in own),
+        )
+
     def part_of(self, cluster: str, calls: int, weeks: float | None) -> Stake:
         """Of so many calls of a cluster, at its mean cost and length."""
         whole = self.by_cluster.get(cluster, Stake())
@@ -70,6 +79,12 @@ class Stakes:
             tokens_week=None if tokens is None else tokens * share,
             usd_week=None if usd is None else usd * share,
         )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [one for one in values if one is not None]
+    return sum(known) if known else None
 
 
 def _span(times: Iterable[float | None]) -> float | None:

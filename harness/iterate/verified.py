@@ -14,8 +14,6 @@ from harness.records.route import VerifiedPair
 
 __all__ = ["Intake", "PairUnit", "read_labels", "ready_units", "take_in"]
 
-_DAY = 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class PairUnit:
@@ -86,7 +84,7 @@ def _take(intake: Intake, line: bytes, policy: str, outcome: MonitorOutcome, kee
     if pair.at < now - keep_s:
         counts["too_late"] += 1
         return
-    mark = hashlib.blake2b(pair.call.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    mark = _print(pair.call)
     if mark in intake.seen:
         counts["twice"] += 1
         return
@@ -103,13 +101,18 @@ def _take(intake: Intake, line: bytes, policy: str, outcome: MonitorOutcome, kee
         PendingPair(
             call=pair.call,
             at=pair.at,
-            session=pair.session,
+            session=None if pair.session is None else _print(pair.session),
             cluster=pair.cluster,
             small_value=pair.small_value,
             large_value=pair.large_value,
             value=float(not pair.same) if outcome == "disagreement" else None,
         )
     )
+
+
+def _print(name: str) -> str:
+    """What a call or a session is known by in the state: a session's name may be a person's."""
+    return hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def read_labels(path: Path) -> dict[str, OutcomeLabel]:

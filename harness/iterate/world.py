@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+import orjson
 from pydantic import ValidationError
 
 from harness.config.iterate import IterateOptions
@@ -40,6 +41,8 @@ class World:
     router: tuple[Path, ...]
     monitors: tuple[Path, ...] = ()
     """Reports of `do=monitor`."""
+    reference: tuple[Path, ...] = ()
+    """Where the calls lie that the clusters were made of."""
 
     def read_selection(self) -> Selection | None:
         """The latest selection. Raises DataError where it cannot be read."""
@@ -73,18 +76,31 @@ def find_world(options: IterateOptions, logs: Sequence[Path], results: Path) -> 
             raise ConfigError(f"iterate.router={one} is no folder; name the one that the router writes its logs to")
     state = Path(options.out) / (options.name or clusters.resolve().name)
     monitors = monitor_reports(results)
-    return World(calls, tuple(logs), clusters, state, selection, _gates(results), policy, router, monitors)
+    reference = tuple(Path(one) for one in options.reference) or _source_of(clusters / _BOOK)
+    return World(calls, tuple(logs), clusters, state, selection, _gates(results), policy, router, monitors, reference)
+
+
+def _source_of(book: Path) -> tuple[Path, ...]:
+    """The folder of calls that the clusters name; none where their file cannot be read, which the look will say."""
+    try:
+        found = orjson.loads(book.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return ()
+    source = found.get("source") if isinstance(found, dict) else None
+    return (Path(source),) if isinstance(source, str) and source else ()
 
 
 def prints_of(world: World) -> dict[str, str]:
     """The hash of each thing that a look reads, by its kind. No name of a file or folder of the logs is in it."""
     found = {
-        "clusters": print_of(world.clusters / _BOOK),
+        "clusters": print_of(world.clusters),
         "selection": print_of(world.selection) if world.selection else "absent",
         "policy": print_of(world.policy) if world.policy else "absent",
     }
     if world.calls is not None:
         found["calls"] = _curated_print(world.calls)
+    for number, one in enumerate(world.reference):
+        found[f"reference {number}"] = _curated_print(one) if (one / _CURATED).is_file() else "absent"
     found |= {f"log {number}": print_of(one) for number, one in enumerate(sorted(world.logs))}
     found |= {f"gate {number}": print_of(one) for number, one in enumerate(world.gates)}
     found |= {f"monitor {number}": alarm_print(one) for number, one in enumerate(world.monitors)}
@@ -101,7 +117,7 @@ def router_files(folder: Path) -> list[Path]:
 def _curated_print(calls: Path) -> str:
     """What the manifest says of the calls; when they were made is no change."""
     manifest = _read(calls / _CURATED, CuratedManifest)
-    return f"{manifest.records_hash[:16]} {manifest.files.get('calls.parquet', '')[:16]}"
+    return f"{manifest.records_hash[:16]} {print_of(calls / 'calls.parquet')}"
 
 
 def _latest(base: Path, name: str, suite: str | None, kind: type[R]) -> Path | None:

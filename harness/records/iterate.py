@@ -79,7 +79,7 @@ class DriftRow(Record):
 
 
 class RouterRow(Record):
-    """What the router's logs say of a cluster, before the last look and since."""
+    """What the router's logs say of a cluster, before the last comparison and since."""
 
     cluster: str
     what: Literal["handed on", "other answer"]
@@ -91,6 +91,8 @@ class RouterRow(Record):
     p: float | None = None
     p_adjusted: float | None = None
     drifted: bool = False
+    until: float | None = None
+    """Time of the latest line that was compared."""
 
 
 class SourceChange(Record):
@@ -262,7 +264,9 @@ class IterateState(Record):
     todos: tuple[Todo, ...] = ()
     findings: tuple[OpenFinding, ...] = ()
     router_until: float | None = None
-    """Time of the latest line of the router that was tested."""
+    """Time of the latest line of the router at the first look; what came since is gathered and compared."""
+    router_tested: dict[str, float] = Field(default_factory=dict)
+    """Of lines that were compared, by what and task, the time of the latest."""
     curated: dict[str, int] = Field(default_factory=dict)
     """Entries read and left out by rule, when the clusters' calls were curated."""
     applied: tuple[str, ...] = ()

@@ -209,8 +209,8 @@ class VerifiedPair(Record):
     """Whose answer the caller got."""
     same: bool | None
     """Whether both come to the same action or answer; None where one has none."""
-    small_value: float | None = None
+    small_value: float | None = Field(default=None, ge=0, le=1)
     """What a scorer found the answer worth, 0..1, where there is one."""
-    large_value: float | None = None
+    large_value: float | None = Field(default=None, ge=0, le=1)
     routed: bool
     """Whether the policy would have let (or did let) the small model's answer stand."""

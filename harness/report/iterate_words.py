@@ -55,10 +55,15 @@ def measure_words(one: DriftMeasure) -> str:
     if one.kind == "mean":
         return f"{one.name} {_figure(one.old)} → {_figure(one.now)}"
     if one.kind == "psi":
-        return f"{one.name} (stability index {one.effect:.2f})"
+        return f"{one.name} (stability index {_rounded(one.effect, 2)})"
     if one.kind == "auc":
         return f"{one.name} (a classifier tells new from old, AUC {one.effect:.2f})"
-    return f"{one.name} (MMD² {one.effect:.3f})"
+    return f"{one.name} (MMD² {_rounded(one.effect, 3)})"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """With a minus sign as in print, and none before 0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _figure(value: float | None) -> str:

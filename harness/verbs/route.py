@@ -1,9 +1,11 @@
 """`do=route`: a routing policy made from stored runs, certified, simulated, and written as a folder to deploy."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
+from pydantic import ValidationError
 from rich.console import Console
 
 from harness.backends.recorded import INCUMBENT
@@ -11,6 +13,7 @@ from harness.config import RouteConfig, SelectOptions
 from harness.config.route import RouteOptions
 from harness.errors import ConfigError, DataError
 from harness.records.route import RouteControl, RoutePolicy
+from harness.records.routing import RouteReport
 from harness.report.route import write_page
 from harness.report.route_table import markdown_page, print_route, route_tables
 from harness.report.site import finish_pages
@@ -47,7 +50,8 @@ def main(configs: Sequence[RouteConfig]) -> None:
     placing = make_placing(evidence, options.seed) if needs else "no kind that asks for tasks is tried"
     built = route("", evidence, placing, options, names)
     folder = new_folder(results, "route")
-    report = built.report.model_copy(update={"name": folder.name, "notes": (*notes, *built.report.notes)})
+    looks = _looks_before(results, built.report)
+    report = built.report.model_copy(update={"name": folder.name, "notes": (*notes, *built.report.notes, *looks)})
     policy = _write(folder, built)
     write_record(folder / REPORT, report)
     write_atomic(folder / "route.md", markdown_page(report))
@@ -62,6 +66,34 @@ def main(configs: Sequence[RouteConfig]) -> None:
     aside = Console(stderr=True)
     for what, where in (("policy", folder), ("page", page), *(("note", one) for one in told)):
         aside.print(f"{what:<12} {where}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _looks_before(results: Path, report: RouteReport) -> list[str]:
+    """A note where calls of this suite were put to the test before with other settings: the best of several is no 95 %.
+
+    The same settings again are the same certificate. Reports that cannot be read are no look.
+    """
+    other = 0
+    for file in sorted((results / "route").glob(f"*/{REPORT}")):
+        if file.parent.is_symlink():
+            continue
+        with contextlib.suppress(OSError, ValidationError):
+            old = RouteReport.model_validate_json(file.read_bytes())
+            other += old.suite_hash == report.suite_hash and _settings(old) != _settings(report)
+    if not other:
+        return []
+    were = "policy was" if other == 1 else "policies were"
+    return [
+        f"{other} earlier {were} put to the test on calls of this suite with other "
+        "settings (seed, margin, kinds, models). A certificate that is picked out of several of them does not "
+        f"hold with {100 * (1 - report.alpha):g} %: deploy the one whose settings were fixed before, or certify on new "
+        "calls."
+    ]
+
+
+def _settings(report: RouteReport) -> tuple[object, ...]:
+    models = (report.large.run, *sorted(one.run for one in report.small))
+    return report.split, report.margin, report.alpha, tuple(sorted(one.kind for one in report.kinds)), models
 
 
 def _write(folder: Path, built: Built) -> RoutePolicy:

@@ -1,6 +1,7 @@
 """From recorded runs to a folder that a router loads, as a user types it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import PathsConfig, RouteConfig, RouteOptions
+from harness.config.verb import ReportOptions
 from harness.errors import ConfigError, DataError
 from harness.records.route import RouteControl
 from harness.router.control import read_control
@@ -76,6 +78,20 @@ def test_a_cascade_is_certified_from_runs_on_disk(place: Path) -> None:
     assert 0.5 < policy.certified.covered < 0.95
     said = " ".join((place / "said.txt").read_text().split())
     assert "At most 5 points below big with 95 % confidence at" in said
+
+
+def test_a_second_look_with_other_settings_is_told_and_the_same_look_is_not(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "results", tmp_path / "results", symlinks=True)
+    paths = PathsConfig(results=str(tmp_path / "results"), reports=str(tmp_path / "reports"))
+    same = RouteOptions(large="big", kinds=("cascade",), margin=0.05)
+
+    found = []
+    for options in (same, same.model_copy(update={"seed": 1})):
+        main([RouteConfig(do="route", paths=paths, report=ReportOptions(tables=False), route=options)])
+        found.append(json.loads((tmp_path / "results" / "route" / "latest" / "simulation.json").read_text())["notes"])
+
+    assert not any("put to the test" in one for one in found[0])
+    assert any(one.startswith("2 earlier policies were put to the test") for one in found[1])
 
 
 def test_the_folder_opens_nothing_to_traffic(place: Path) -> None:

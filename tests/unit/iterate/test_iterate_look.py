@@ -68,6 +68,19 @@ def test_a_new_task_is_found_with_what_it_takes_a_week(look_at: Look) -> None:
     assert f"new {task.node} {task.id}" in {one.key for one in looked.found.todos}
 
 
+def test_a_new_agent_is_told_though_each_of_its_tasks_is_small(look_at: Look) -> None:
+    other = "You quote prices for freight. Answer with the price and the carrier alone."
+    strange = traffic(20, first=2_000, at=LATER, topics=["garden", "card", "flight", "recipe"], system=other)
+
+    looked = look_at([*traffic(45, first=1_000, at=LATER), *strange])
+
+    (node,) = looked.found.new_clusters
+    assert (node.new_node, node.id, node.calls, node.sessions) == (True, node.node, 40, 20)
+    assert node.stake.usd_week == pytest.approx(40 * 0.01 / 4, rel=0.1)
+    assert looked.found.to_new == 40
+    assert f"new {node.node} {node.id}" in {one.key for one in looked.found.todos}
+
+
 def test_a_few_strange_calls_are_no_task_yet(look_at: Look) -> None:
     looked = look_at([*traffic(45, first=1_000, at=LATER), *traffic(4, first=2_000, at=LATER, topics=["garden"])])
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.config import DriftOptions
 from harness.errors import DataError
-from harness.iterate.routed import compare_routed, read_routed
+from harness.iterate.routed import Routed, compare_routed, read_routed
 from harness.records.route import RouteDecision, VerifiedPair
 
 
@@ -47,6 +47,30 @@ def test_more_answers_that_differ_than_before_are_found(tmp_path: Path) -> None:
     routed = read_routed([write(tmp_path / "log", unsure=(0.1, 0.1), other=(0.05, 0.4))])
 
     assert [one.drifted for one in compare_routed(routed, 1_000.0, DriftOptions(), 0)] == [False, True]
+
+
+def test_lines_are_gathered_over_looks_until_there_are_enough(tmp_path: Path) -> None:
+    routed = read_routed([write(tmp_path / "log", unsure=(0.1, 0.5), other=(0.1, 0.1))])
+    soon = Routed(tuple(one for one in routed.handed_on if one.at <= 1_020), ())
+
+    assert compare_routed(soon, 1_000.0, DriftOptions(), 0) == []
+
+    (row, _) = compare_routed(routed, 1_000.0, DriftOptions(), 0)
+    assert (row.n_new, row.drifted, row.until) == (200, True, 1_200.0)
+    tested = {"handed on c1": 1_200.0, "other answer c1": 1_200.0}
+    assert compare_routed(routed, 1_000.0, DriftOptions(), 0, tested) == []
+
+
+def test_a_line_ahead_of_the_clock_waits_and_hides_no_others(tmp_path: Path) -> None:
+    folder = write(tmp_path / "log", unsure=(0.1, 0.5), other=(0.1, 0.1))
+    file = folder / "decisions-2026-01-01.jsonl"
+    last = file.read_text().splitlines()[-1]
+    file.write_text(file.read_text() + last.replace("1200.0", "4000000000.0").replace("1-199", "ahead") + "\n")
+
+    routed = read_routed([folder], now=2_000.0)
+
+    assert routed.until == 1_200.0
+    assert len(routed.handed_on) == 400
 
 
 def test_the_first_look_compares_nothing_and_tells_how_far_it_read(tmp_path: Path) -> None:

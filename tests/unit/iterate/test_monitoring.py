@@ -203,6 +203,39 @@ def test_an_alarm_tells_when_the_change_began_and_after_how_many_calls(tmp_path:
     assert view.since == pytest.approx(pair(60).at, abs=1300)
 
 
+def test_a_value_that_is_none_is_a_broken_line_and_stops_no_look(tmp_path: Path) -> None:
+    folder = write(tmp_path / "calls", [pair(n, small_value=1.0, large_value=1.0) for n in range(3)])
+    good = pair(3, small_value=0.0, large_value=1.0).model_dump_json()
+    with (folder / "verified-2026-11-01-1-aa.jsonl").open("a") as file:
+        file.write(f"{good.replace('0.0', '-7.0').replace('c3', 'c4')}\n{good}\n")
+
+    found = look(tmp_path, outcome="loss", limit=0.05)
+
+    assert (found.counts.broken, found.views[0].values) == (1, 4)
+
+
+def test_a_state_that_is_gone_is_missed_by_its_ledger(tmp_path: Path) -> None:
+    write(tmp_path / "calls", [pair(n, same=False) for n in range(120)])
+    assert look(tmp_path).alarms
+    (tmp_path / "results" / "monitor" / "shop" / STATE).unlink()
+
+    with pytest.raises(DataError, match=r"state\.json is gone, and ledger\.jsonl says .* monitor\.reset="):
+        look(tmp_path)
+
+    assert look(tmp_path, reset="the disk was lost").views[0].values == 120
+    assert ledger(tmp_path) == ["begun", "alarm", "reset", "alarm"]
+
+
+def test_no_name_of_a_session_is_in_what_is_kept(tmp_path: Path) -> None:
+    write(tmp_path / "calls", [pair(n, session="ada@example.org", at=NOW - 5 + n) for n in range(3)])
+
+    found = look(tmp_path)
+
+    kept = "".join(one.read_text() for one in (tmp_path / "results" / "monitor" / "shop").glob("*.json*"))
+    assert found.pending == 3
+    assert "ada" not in kept
+
+
 def test_other_settings_are_refused_since_the_promise_was_for_the_old_ones(tmp_path: Path) -> None:
     write(tmp_path / "calls", [pair(0)])
     look(tmp_path)
