@@ -159,7 +159,7 @@ test-ray: .venv-ray/.done
 
 # The documentation as a site, site-docs/html: broken links and anchors fail, and so does whatever a page would load from elsewhere.
 docs: .venv-docs/.done
-	.venv-docs/bin/python docs/site.py
+	.venv-docs/bin/python docs/build_site.py
 
 .venv-docs/.done: requirements/docs.txt | system
 	$(PYTHON) -m venv $(@D)
