@@ -187,6 +187,8 @@ def test_the_map_is_read_without_running_litellm(tmp_path: Path, monkeypatch: py
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: litellm\nVersion: 9.9.9\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [one for one in sys.modules if one.partition(".")[0] == "litellm"]:  # of another test in this process
+        monkeypatch.delitem(sys.modules, name)
 
     found = find_price_map()
 

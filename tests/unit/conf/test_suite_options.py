@@ -20,9 +20,11 @@ ROOT = Path(__file__).parents[3]
 SUITES = sorted(path.stem for path in (ROOT / "conf" / "suite").glob("*.yaml"))
 PAGES = {
     "agentdojo": "agentdojo",
+    "airgapped": "mbpp",
     "code": "mbpp",
     "inspect": "inspect",
     "lm_eval": "lm_eval",
+    "reference": "local",
     "replay": "local",
     "suites": "local",
 }
