@@ -122,7 +122,7 @@ class ExecutorConfig(Record):
     address: str | None = None
     """Of a Ray cluster: `auto`, or `host:port` of its head, or `ray://host:10001`. None: one of this machine's own."""
     cores: int | None = Field(default=None, ge=1)
-    """Of a cluster of this machine's own, and of `local`; None: all that this process may use."""
+    """Processors of a Ray cluster of this machine's own; None: all of them."""
     workers: int | None = Field(default=None, ge=1, le=4096)
     """Workers, an engine each; None: as many as the cluster has room for."""
     cpus: float = Field(default=1.0, ge=0)
