@@ -14,19 +14,19 @@ from typing import Final
 
 from harness.assets.progress import OnProgress, Progress, silent
 from harness.config import LogsConfig
+from harness.cores import ONE_CORE, Cores
 from harness.errors import DataError, HarnessError
 from harness.logs.books import Books, CollectManifest, FileBooks, plain_reason
-from harness.logs.formats.base import Item
 from harness.logs.notes import NOTES, Done, FileNote, Notes
-from harness.logs.reading import LogFile, log_files, read_files
+from harness.logs.parts import PART_BYTES, Entry, ReadStage, Taking, parts_of, steps_of
+from harness.logs.reading import LogFile, log_files
 from harness.logs.store import LogStore
 from harness.logs.store.audit import person
 from harness.logs.store.folder import read_about
 from harness.logs.store.graves import Graves
 from harness.logs.store.rewrite import IMPORTS, merge_small
-from harness.logs.store.rows import Unstorable
+from harness.logs.store.rows import COLUMN, Row, stamped
 from harness.logs.store.writer import Quarantined, Writer
-from harness.records.logs import LogRecord
 
 __all__ = ["FORGOTTEN", "HUMAN_CHAT", "TOO_OLD", "Collected", "check_share", "collect"]
 
@@ -38,7 +38,12 @@ _TELL_EVERY_BYTES: Final = 1 << 20
 _NO_FORMAT: Final = ""
 """What a file that looks like no log was read as: once its format is named, it is read from its beginning."""
 _PACKED: Final = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"PK")
-Rule = Callable[[LogRecord], str | None]
+_AT: Final = COLUMN["sent_at"]
+_SESSION: Final = COLUMN["session"]
+_USER: Final = COLUMN["end_user"]
+_HUMAN_CHAT: Final = COLUMN["human_chat"]
+Rule = Callable[[Row], str | None]
+"""Why a call, by its row, is left out; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +89,39 @@ class _Import:
             self.books.earlier_quarantined += before.quarantined
         return reading
 
-    def read(self, files: Sequence[LogFile]) -> None:
+    def read(self, files: Sequence[LogFile], cores: Cores, part_bytes: int) -> None:
         """Reads the files to their ends, or until Ctrl-C."""
         readings = {str(one.path): self.open(one.path, one.format.name) for one in files}
+        steps = steps_of(files, cores, part_bytes, self.stopped.is_set)
+        if steps is None:
+            return
+        done = {name: reading.done for name, reading in readings.items()}
         current: _Reading | None = None
-        for one in read_files(files, {name: reading.done for name, reading in readings.items()}):
-            if current is None or current.name != one.file:
-                self._end(current)
-                current = readings[one.file]
-                current.start()
-            self._entry(one.item, current)
-            if one.item.end > one.item.start and self._time_to_commit():
-                self._note(current)
-                self.commit(complete=False)
-            if self.stopped.is_set():
-                self._note(current)
-                return
+        for part in cores.map(ReadStage(), parts_of(files, done, part_bytes)):
+            taking = Taking(part, self.writer, steps)
+            for name, entries in part.files:
+                if entries and (current is None or current.name != name):
+                    self._end(current)
+                    current = readings[name]
+                    current.start()
+                if current is not None and not self._entries(entries, current, taking):
+                    return
+            if part.error is not None:
+                raise part.error
         for reading in readings.values():
             self._end(reading)
+
+    def _entries(self, entries: Sequence[Entry], reading: "_Reading", taking: Taking) -> bool:
+        """Books entries and commits where it is time; False once Ctrl-C was pressed."""
+        for entry in entries:
+            self._entry(entry, reading, taking)
+            if entry.end > entry.start and self._time_to_commit():
+                self._note(reading)
+                self.commit(complete=False)
+            if self.stopped.is_set():
+                self._note(reading)
+                return False
+        return True
 
     def skip(self, path: Path, why: str) -> None:
         """Counts a file of a folder that is no log as one skipped entry."""
@@ -124,11 +144,11 @@ class _Import:
             reading.done = min(reading.done, reading.last.start)
         self._note(reading)
 
-    def _entry(self, item: Item, reading: "_Reading") -> None:
+    def _entry(self, item: Entry, reading: "_Reading", taking: Taking) -> None:
         books = reading.books
         books.read += 1
         reading.last = item
-        self._sort(item, reading)
+        self._sort(item, reading, taking)
         if item.end > reading.done:
             books.bytes += item.end - reading.done
             self.bytes_done += item.end - reading.done
@@ -137,28 +157,28 @@ class _Import:
             self.bytes_told = self.bytes_done
             self.tell(Progress("reading", self.bytes_done, self.total))
 
-    def _sort(self, item: Item, reading: "_Reading") -> None:
+    def _sort(self, item: Entry, reading: "_Reading", taking: Taking) -> None:
         """Puts an entry where it belongs: exactly one of kept, already there, skipped, quarantined."""
         books = reading.books
-        if item.record is None:
+        if item.row is None:
             if item.skipped is not None:
                 books.skipped[plain_reason(item.skipped)] += 1
             else:
                 self._quarantine(item, item.problem or "neither a record nor skipped by a rule", books)
             return
-        rule = self.rule(item.record)
+        step = taking.step(item.row)
+        rule = self.rule(item.row)
         if rule is not None:
             books.skipped[rule] += 1
-            return
-        try:
-            if self.writer.add(item.record):
-                books.kept += 1
-            else:
-                books.already += 1
-        except Unstorable as error:
-            self._quarantine(item, str(error), books)
+        elif self.writer.has(item.row[0]):
+            books.already += 1
+        elif item.unstorable is not None:
+            self._quarantine(item, item.unstorable, books)
+        else:
+            taking.take(stamped(item.row, step, time.time()), item.refs)
+            books.kept += 1
 
-    def _quarantine(self, item: Item, problem: str, books: FileBooks) -> None:
+    def _quarantine(self, item: Entry, problem: str, books: FileBooks) -> None:
         books.quarantined += 1
         self.books.bad(books.file, item.number, problem)
         self.writer.quarantine(Quarantined(books.file, item.number, item.start, item.end, problem, item.raw or b""))
@@ -197,7 +217,7 @@ class _Reading:
     done: int = field(init=False)
     found: os.stat_result = field(init=False)
     started_s: float | None = None
-    last: Item | None = None
+    last: Entry | None = None
 
     def __post_init__(self) -> None:
         self.done = 0 if self.before is None else self.before.done
@@ -226,12 +246,20 @@ class _Reading:
 
 
 def collect(
-    config: LogsConfig, store: LogStore, *, keep_days: float | None = None, tell: OnProgress = silent
+    config: LogsConfig,
+    store: LogStore,
+    *,
+    keep_days: float | None = None,
+    tell: OnProgress = silent,
+    cores: Cores = ONE_CORE,
+    part_bytes: int = PART_BYTES,
 ) -> Collected:
     """Reads logs into a store, from where earlier imports of the same files ended. Ctrl-C ends it in good order.
 
-    keep_days: older calls in the store are deleted first, and none is taken in. Raises DataError for a path that is
-    not there or a file that cannot be opened; what was read until then is kept.
+    keep_days: older calls in the store are deleted first, and none is taken in. cores: where parts of the logs, of
+    about part_bytes each, are read; the store is written here. Raises DataError for a path that is
+    not there or a file that cannot be opened, and BackendError for a process that is lost; what was read until then
+    is kept.
     """
     files, strangers = log_files(config.path, config.format)
     oldest = None if keep_days is None else time.time() - keep_days * 86400
@@ -245,7 +273,7 @@ def collect(
         for path, why in strangers:
             if not notes.unchanged(path, _NO_FORMAT):
                 work.skip(path, why)
-        _read(work, todo)
+        _read(work, todo, cores, part_bytes)
         if not stopped.is_set() and work.failed is None:
             merge_small(store.folder, store.key)
     if work.failed is not None:
@@ -254,10 +282,10 @@ def collect(
     return Collected(work.books, time.monotonic() - work.started_s, stopped.is_set(), work.name)
 
 
-def _read(work: _Import, todo: Sequence[LogFile]) -> None:
+def _read(work: _Import, todo: Sequence[LogFile], cores: Cores, part_bytes: int) -> None:
     """Reads the files in turn and commits the rest, also where one cannot be opened."""
     try:
-        work.read(todo)
+        work.read(todo, cores, part_bytes)
     except HarnessError as error:
         work.failed = error
     except OSError as error:
@@ -280,18 +308,18 @@ def _earlier(work: _Import, unchanged: Sequence[LogFile]) -> None:
 def _rule(config: LogsConfig, oldest: float | None, graves: Graves) -> Rule:
     names, before = graves.names(), graves.kept.before
 
-    def forgotten(record: LogRecord) -> bool:
-        if before is not None and record.at is not None and record.at < before:
+    def forgotten(row: Row) -> bool:
+        if before is not None and row[_AT] is not None and row[_AT] < before:
             return True
-        told = (("session", record.session), ("user", record.user)) if names else ()
+        told = (("session", row[_SESSION]), ("user", row[_USER])) if names else ()
         return any(name is not None and (what, graves.hashed(name)) in names for what, name in told)
 
-    def rule(record: LogRecord) -> str | None:
-        if forgotten(record):
+    def rule(row: Row) -> str | None:
+        if forgotten(row):
             return FORGOTTEN
-        if record.human_chat is True and config.human_chat == "skip":
+        if row[_HUMAN_CHAT] is True and config.human_chat == "skip":
             return HUMAN_CHAT
-        if oldest is not None and record.at is not None and record.at < oldest:
+        if oldest is not None and row[_AT] is not None and row[_AT] < oldest:
             return TOO_OLD
         return None
 

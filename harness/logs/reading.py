@@ -1,8 +1,6 @@
 """Reading logs: which files, in which format, and the entries of each in order."""
 
 import glob as globbing
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,17 +12,17 @@ from harness.errors import ConfigError, DataError
 from harness.logs.formats.base import Item, LogFormat
 from harness.logs.shape import top_keys
 from harness.logs.source import Source
+from harness.logs.steps import Steps, places_of
 from harness.registry import load_plugin, plugin_names
 
 __all__ = [
-    "FileItem", "LogFile", "check_paths", "detect", "find_logs", "is_log_name", "log_files", "read_files", "read_logs",
+    "FileItem", "LogFile", "check_paths", "detect", "find_logs", "format_named", "is_log_name", "log_files",
+    "read_logs",
 ]  # fmt: skip
 
 _GROUP: Final = "harness.log_formats"
 _SURE = 0.3
 _APART = 0.05
-_LOOKED = 50
-"""Entries looked at to see whether a file's calls need numbers."""
 _TRIED = 20
 """Lines that a format is looked for in."""
 _SAME = frozenset({"openai", "responses", "anthropic"})
@@ -83,11 +81,6 @@ def log_files(paths: Sequence[str], format: str | None = None) -> tuple[list[Log
     return _files(paths, format)
 
 
-def read_files(files: Sequence[LogFile], after: Mapping[str, int]) -> Iterator[FileItem]:
-    """Every entry of these files, in order, as `read_logs` gives them."""
-    return _items(list(files), [], after)
-
-
 def detect(path: Path) -> LogFormat:
     """The format of a file. Raises DataError for a file in no known format, or in two as surely."""
     source = Source(path)
@@ -96,7 +89,7 @@ def detect(path: Path) -> LogFormat:
         raise DataError(f"{path} is empty; name another file, or leave it out of logs.path")
     found: list[tuple[float, str]] = []
     for start in islice(_starts(head), _TRIED):
-        found = sorted(((_format(name).sniff(head[start:], path.name), name) for name in _names()), reverse=True)
+        found = sorted(((format_named(name).sniff(head[start:], path.name), name) for name in _names()), reverse=True)
         if found[0][0] >= _SURE:
             break
     (best, name), rest = found[0], found[1:]
@@ -107,7 +100,7 @@ def detect(path: Path) -> LogFormat:
     if rivals:
         both = " or ".join([name, *rivals])
         raise DataError(f"{path} could be {both}; {_seen(head)}; name the format with logs={name} or logs={rivals[0]}")
-    return _format(name)
+    return format_named(name)
 
 
 def _starts(head: bytes) -> Iterator[int]:
@@ -120,7 +113,7 @@ def _starts(head: bytes) -> Iterator[int]:
 
 
 @cache
-def _format(name: str) -> LogFormat:
+def format_named(name: str) -> LogFormat:
     """The plug-in of that name. Raises ConfigError with the names there are."""
     plugin = load_plugin(_GROUP, name)
     made = plugin() if callable(plugin) else plugin
@@ -143,7 +136,7 @@ def _seen(head: bytes) -> str:
 
 def _files(paths: Sequence[str], format: str | None) -> tuple[list[LogFile], list[tuple[Path, str]]]:
     """The files with their formats, and those of folders and patterns that are no logs, with the reason."""
-    forced = _format(format) if format is not None else None
+    forced = format_named(format) if format is not None else None
     files: list[LogFile] = []
     unknown: list[tuple[Path, str]] = []
     seen: set[Path] = set()
@@ -206,7 +199,10 @@ def _items(files: list[LogFile], unknown: list[tuple[Path, str]], after: Mapping
         if after.get(str(path), 0) <= 0:
             size = path.stat().st_size
             yield FileItem(str(path), "unknown", Item(1, 0, max(size, 1), skipped=f"no log: {why}"))
-    steps = _Steps(files)
+    steps = Steps()
+    for file in files:
+        steps.take(places_of(file.format, Source(file.path)))
+    steps.sort()
     for file in files:
         source = Source(file.path, after.get(str(file.path), 0))
         for item in file.format.read(source):
@@ -214,37 +210,3 @@ def _items(files: list[LogFile], unknown: list[tuple[Path, str]], after: Mapping
                 step = steps.of(item.record.session, item.record.at)
                 item = item if step is None else replace(item, record=replace(item.record, step=step))
             yield FileItem(str(file.path), file.format.name, item)
-
-
-class _Steps:
-    """Places of calls in their sessions by time, for files that log none: a first pass over session and time alone."""
-
-    def __init__(self, files: Sequence[LogFile]) -> None:
-        self._times: dict[str, array[float]] = {}
-        for file in files:
-            source = Source(file.path)
-            if not any(place is not None for place in islice(_places(file, source), _LOOKED)):
-                continue
-            for place in _places(file, source):
-                if place is not None:
-                    self._times.setdefault(place[0], array("d")).append(place[1])
-        for session, times in self._times.items():
-            self._times[session] = array("d", sorted(times))
-        self._given: dict[tuple[str, float], int] = {}
-
-    def of(self, session: str | None, at: float | None) -> int | None:
-        """The next step of that time in the session; calls of the same time in the order of the files."""
-        times = self._times.get(session) if session is not None else None
-        if times is None or session is None or at is None:
-            return None
-        step = bisect_left(times, at)
-        if step + 1 < len(times) and times[step + 1] == at:
-            nth = self._given.get((session, at), 0)
-            self._given[session, at] = nth + 1
-            return step + nth
-        return step
-
-
-def _places(file: LogFile, source: Source) -> Iterator[tuple[str, float] | None]:
-    places = getattr(file.format, "places", None)
-    return places(source) if places is not None else iter(())

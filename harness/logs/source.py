@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from harness.errors import DataError
 
-__all__ = ["BROKEN", "HEAD", "LONGEST", "Line", "Source"]
+__all__ = ["BROKEN", "HEAD", "LONGEST", "Line", "Piece", "Source"]
 
 HEAD = 64 * 1024
 _FIRST_LINE = 8 * 1024 * 1024
@@ -38,11 +38,39 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Some lines of a file, unpacked, and where they stand in it."""
+
+    number: int
+    """Lines before."""
+    start: int
+    raw: bytes
+    cut: int = 0
+    """Bytes of the first line that were left out, as it is too long."""
+    broken: str | None = None
+    """Why the file cannot be read on in the middle of the last line."""
+
+    def lines(self, after: int = 0) -> Iterator[Line]:
+        """The lines that are not empty, without those that begin before `after`."""
+        number, place, cut = self.number, self.start, self.cut
+        *whole, tail = self.raw.split(b"\n")
+        for raw in whole:
+            number, start, place = number + 1, place, place + cut + len(raw) + 1
+            if start >= after and raw.strip():
+                yield Line(number, start, place, raw, _TOO_LONG if cut else None)
+            cut = 0
+        if self.broken is not None or (tail.strip() and place >= after):
+            yield Line(number + 1, place, place + cut + len(tail), tail, self.broken or (_TOO_LONG if cut else None))
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file, unpacked on the way. `after`: the bytes (unpacked) from its beginning that were done before."""
 
     path: Path
     after: int = 0
+    piece: Piece | None = None
+    """These lines of it alone."""
 
     @property
     def name(self) -> str:
@@ -91,26 +119,32 @@ class Source:
 
     def lines(self) -> Iterator[Line]:
         """The lines after `after` that are not empty, numbered from the file's beginning."""
-        number = place = cut = 0
-        tail = bytearray()
+        for piece in self.pieces(_BLOCK) if self.piece is None else (self.piece,):
+            yield from piece.lines(self.after)
+
+    def pieces(self, size: int) -> Iterator[Piece]:
+        """The lines in pieces of about so many bytes, cut at ends of lines, without those that end before `after`."""
+        number = place = cut = whole = 0
+        held = bytearray()
         for block, why in self._blocks():
-            pieces = block.split(b"\n")
-            for piece in pieces[:-1]:
-                raw = bytes(tail + piece) if tail else piece
-                number, start, place = number + 1, place, place + cut + len(raw) + 1
-                tail.clear()
-                if start >= self.after and raw.strip():
-                    yield Line(number, start, place, raw, _TOO_LONG if cut else None)
-                cut = 0
-            tail += pieces[-1]
-            if len(tail) > LONGEST:
-                cut += len(tail) - HEAD
-                tail = tail[:HEAD]
+            newline = block.rfind(b"\n")
+            whole = len(held) + newline + 1 if newline >= 0 else whole
+            held += block
+            if whole and (whole >= size or len(held) - whole > LONGEST):
+                piece = Piece(number, place, bytes(held[:whole]), cut)
+                number, place = number + piece.raw.count(b"\n"), place + cut + whole
+                del held[:whole]
+                cut = whole = 0
+                if place > self.after:
+                    yield piece
+            if not whole and len(held) > LONGEST:
+                cut += len(held) - HEAD
+                del held[HEAD:]
             if why is not None:
-                yield Line(number + 1, place, place + cut + len(tail), bytes(tail), why)
+                yield Piece(number, place, bytes(held), cut, why)
                 return
-        if tail.strip() and place >= self.after:
-            yield Line(number + 1, place, place + cut + len(tail), bytes(tail), _TOO_LONG if cut else None)
+        if held:
+            yield Piece(number, place, bytes(held), cut)
 
     def _blocks(self) -> Iterator[tuple[bytes, str | None]]:
         """Blocks of bytes, the last with why it is the last, where that is not the end of the file."""

@@ -13,6 +13,7 @@ from harness.assets.progress import console_progress, human_bytes
 from harness.config import CollectConfig, LogsConfig
 from harness.curate.canary import is_planted, persons, plant_among, save_canaries
 from harness.curate.pseudonyms import pseudonym_key
+from harness.executor.cores import cores_of
 from harness.logs.books import Books
 from harness.logs.collect import Collected, check_share, collect
 from harness.logs.overview import Group, overview, plain
@@ -63,8 +64,9 @@ def _collected(config: CollectConfig, logs: LogsConfig, folder: Path, key: Store
     with (
         LogStore.open(folder, key=key, create=True, reader="do=collect") as store,
         console_progress(show=config.progress != "off") as tell,
+        cores_of(config.executor) as cores,
     ):
-        done = collect(logs, store, keep_days=config.store.keep_days, tell=tell)
+        done = collect(logs, store, keep_days=config.store.keep_days, tell=tell, cores=cores)
         if logs.canaries and not done.interrupted:
             _plant(store, logs.canaries)
     return done

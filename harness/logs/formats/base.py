@@ -15,9 +15,13 @@ from harness.logs.shape import shape
 from harness.logs.source import Line, Source
 from harness.records.logs import LogRecord
 
-__all__ = ["UNFORESEEN", "Item", "JsonFormat", "LogFormat", "Place", "Skip", "check", "identify", "paths_of", "why"]
+__all__ = [
+    "UNFORESEEN", "Item", "JsonFormat", "LogFormat", "Place", "Skip", "check", "identify", "of_lines", "paths_of",
+    "why",
+]  # fmt: skip
 
 _LARGEST = 512 * 1024 * 1024
+_SMALL = 8 * 1024 * 1024
 UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What a shape that an importer does not foresee may raise in it: such an entry is a problem too, and says so."""
 Place = tuple[str, float]
@@ -100,6 +104,10 @@ class JsonFormat(ABC):
         """Session and time of an entry that has no step of its own, for numbering. Raises Unreadable."""
         del data
         return None
+
+    def cuttable(self, source: Source) -> bool:
+        """Whether the file is one of lines that can be read apart, each as `read` does."""
+        return type(self).read is JsonFormat.read and of_lines(source)
 
     def read(self, source: Source) -> Iterator[Item]:
         """The file's entries in order."""
@@ -198,18 +206,30 @@ def check(record: LogRecord) -> None:
         raise Unreadable(f"it cannot be written as JSON again ({error})") from None
 
 
+def of_lines(source: Source) -> bool:
+    """Whether a file is surely no document. A large one that may be is read whole to see it; a small one is not."""
+    return _bracket(source) is None or (source.path.stat().st_size > _SMALL and _document(source) is None)
+
+
+def _bracket(source: Source) -> bytes | None:
+    """What a file begins with that may be one document: its first line is no whole JSON, or its only one."""
+    head = source.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    first, _, rest = head.partition(b"\n")
+    if head[:1] not in (b"{", b"[") or (rest.strip() and _is_json(first)):
+        return None
+    return head[:1]
+
+
 def _document(source: Source) -> tuple[Any, bytes] | None:
     """The whole file as JSON, and its bytes, where it is one document over several lines; None for lines.
 
     A file whose first line is whole JSON is one of lines; so is one of more than 512 MiB.
     """
-    head = source.head().removeprefix(b"\xef\xbb\xbf").lstrip()
-    first, _, rest = head.partition(b"\n")
-    if head[:1] not in (b"{", b"[") or (rest.strip() and _is_json(first)):
+    if source.piece is not None or (bracket := _bracket(source)) is None:
         return None
     try:
         raw = source.whole(_LARGEST)
-        lines = raw is None or (b"\n" not in raw.strip() and first[:1] == b"{")
+        lines = raw is None or (b"\n" not in raw.strip() and bracket == b"{")
         return None if raw is None or lines else (_loads(raw), raw)
     except (DataError, orjson.JSONDecodeError):
         return None

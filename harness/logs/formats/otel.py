@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from harness.logs.exchange import flawed
-from harness.logs.formats.base import Item, JsonFormat, Place, Skip, identify, paths_of
+from harness.logs.formats.base import Item, JsonFormat, Place, Skip, identify, of_lines, paths_of
 from harness.logs.formats.otlp import is_protobuf, messages_in
 from harness.logs.pick import Unreadable, first, inner, items, kind, mapping, text, when
 from harness.logs.source import BROKEN, Line, Source
@@ -71,16 +71,20 @@ class OpenTelemetry(JsonFormat):
             return 0.98
         return 0.85 if {"context.trace_id", "attributes"} <= paths else 0.0
 
+    def cuttable(self, source: Source) -> bool:
+        """Whether each line is an export of its own."""
+        return not is_protobuf(source.head()) and of_lines(source)
+
     def read(self, source: Source) -> Iterator[Item]:
         """The file's spans in order."""
-        if is_protobuf(source.head()):
+        if source.piece is None and is_protobuf(source.head()):
             yield from self._binary(source)
             return
         yield from super().read(source)
 
     def places(self, source: Source) -> Iterator[Place | None]:
         """Session and start of each span of a call."""
-        if not is_protobuf(source.head()):
+        if source.piece is not None or not is_protobuf(source.head()):
             yield from super().places(source)
             return
         with closing(source.open()) as stream:

@@ -1,11 +1,10 @@
 """A record as a row and the contents it refers to, and back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -13,7 +12,10 @@ from harness.logs.store.parquet import CALLS
 from harness.records import Usage
 from harness.records.logs import LogFailure, LogRecord, Payload, canonical
 
-__all__ = ["NO_DATE", "Content", "Row", "Unstorable", "date_of", "id_hash", "record_of", "row_of"]
+__all__ = [
+    "COLUMN", "NO_DATE", "Content", "Row", "Unstorable", "bare_row", "date_of", "id_hash", "record_of", "row_of",
+    "stamped",
+]  # fmt: skip
 
 NO_DATE: Final = "__HIVE_DEFAULT_PARTITION__"
 """Of calls whose log gives no time: what DuckDB, Spark and pandas read as null."""
@@ -24,15 +26,16 @@ _TYPES: Final[tuple[tuple[type, ...], ...]] = tuple(
     {"string": (str,), "int64": (int,), "double": (float, int), "bool": (bool,)}[str(kind.type)] for kind in CALLS
 )
 Row = tuple[Any, ...]
+COLUMN: Final = {name: place for place, name in enumerate(CALLS.names)}
+"""Where each column stands in a row."""
 
 
 class Unstorable(ValueError):
     """A record whose values no file can hold; the message says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A message or a tool list to be kept once."""
+class Content(NamedTuple):
+    """A message or a tool list to be kept once. A tuple, since a process hands many of them to another."""
 
     hash: bytes
     kind: str
@@ -81,6 +84,25 @@ def row_of(record: LogRecord, collected: float) -> tuple[Row, list[Content]]:
     except (TypeError, ValueError) as error:
         raise Unstorable(f"it cannot be stored: {error}") from None
     return row, contents
+
+
+def bare_row(record: LogRecord) -> Row:
+    """The row of a record that cannot be stored: which call, whose and when, and nothing else."""
+    known = {
+        "id": record.id,
+        "sent_at": record.at,
+        "session": record.session,
+        "step": record.step,
+        "end_user": record.user,
+        "human_chat": record.human_chat,
+    }
+    return tuple([known.get(name) for name in COLUMN])
+
+
+def stamped(row: Row, step: int | None, collected: float) -> Row:
+    """The row with its step and the time when it came into the store."""
+    place = COLUMN["step"]
+    return (*row[:place], step, *row[place + 1 : -1], collected)
 
 
 def _facts(record: LogRecord) -> Row:

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from harness.logs.store.key import StoreKey
 from harness.logs.store.known import HASH, Known, merged
 from harness.logs.store.layout import Staging
 from harness.logs.store.parquet import CALLS, CONTENTS, QUARANTINE, row_groups, table_of, write_parquet
-from harness.logs.store.rows import Content, Row, date_of, id_hash, row_of
+from harness.logs.store.rows import COLUMN, Content, Row, date_of, id_hash, row_of
 from harness.records.logs import LogRecord
 
 __all__ = ["Quarantined", "Writer", "known_contents", "known_ids"]
@@ -25,6 +25,7 @@ _MOST_BYTES: Final = 48 << 20
 """Of new contents, rows and quarantined bytes held before they are committed."""
 _MOST_ROWS: Final = 1 << 16
 _ROW_BYTES: Final = 600
+_AT: Final = COLUMN["sent_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,21 @@ class Writer:
 
     def add(self, record: LogRecord) -> bool:
         """Takes a call; False where it is there already. Raises Unstorable, and takes nothing then."""
-        hashed = id_hash(record.id)
-        if hashed in self.ids:
+        if self.has(record.id):
             return False
-        row, contents = row_of(record, time.time())
-        self.ids.add(hashed)
+        self.take(*row_of(record, time.time()))
+        return True
+
+    def take(self, row: Row, contents: Iterable[Content]) -> None:
+        """Takes a call that is not there, by its row and what that refers to."""
+        self.ids.add(id_hash(row[0]))
         for content in contents:
             if self.contents.add(content.hash):
                 self._new.append(content)
                 self._held += len(content.json) + _ROW_BYTES
-        self._rows[date_of(record.at)].append(row)
+        self._rows[date_of(row[_AT])].append(row)
         self._held += _ROW_BYTES + len(row[2]) + len(row[-2] or "")
         self._count += 1
-        return True
 
     def quarantine(self, bad: Quarantined) -> None:
         """Takes an entry that could not be read."""

@@ -1,9 +1,9 @@
 """Logs into the store: books that balance, nothing twice, going on where it stopped."""
 
 import gzip
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,9 @@ from harness.config import CollectConfig, LogsConfig
 from harness.errors import DataError
 from harness.logs.books import CollectManifest
 from harness.logs.collect import HUMAN_CHAT, TOO_OLD, Collected, check_share, collect
-from harness.logs.reading import FileItem, LogFile, read_files
 from harness.logs.store import LogStore, StoreKey
-from harness.logs.store.rows import row_of
-from harness.records.logs import LogRecord
+from harness.logs.store.rows import Content, Row
+from harness.logs.store.writer import Writer
 from harness.verbs.collect import main
 from tests.support.log_calls import START, openai_line, write_openai
 
@@ -124,8 +123,15 @@ def test_an_import_that_ended_early_goes_on_without_reading_again(
     log = write_openai(tmp_path / "a.jsonl", 40)
     store = opened(tmp_path)
     monkeypatch.setattr("harness.logs.collect._COMMIT_EVERY_S", 0.0)
-    stop = _StopAfter(25)
-    monkeypatch.setattr("harness.logs.store.writer.row_of", stop)
+    left = iter(range(25))
+    take = Writer.take
+
+    def pulled(writer: Writer, row: Row, contents: Iterable[Content]) -> None:
+        if next(left, None) is None:
+            raise _PulledPlugError
+        take(writer, row, contents)
+
+    monkeypatch.setattr(Writer, "take", pulled)
     with pytest.raises(_PulledPlugError):
         read(store, log)
     monkeypatch.undo()
@@ -141,17 +147,6 @@ class _PulledPlugError(BaseException):
     """Stands for a process that is gone."""
 
 
-class _StopAfter:
-    def __init__(self, calls: int) -> None:
-        self.left, self.real = calls, row_of
-
-    def __call__(self, record: LogRecord, collected: float) -> object:
-        self.left -= 1
-        if self.left < 0:
-            raise _PulledPlugError
-        return self.real(record, collected)
-
-
 def test_calls_older_than_the_retention_are_deleted_and_not_taken_in(tmp_path: Path) -> None:
     store = opened(tmp_path)
     read(store, write_openai(tmp_path / "a.jsonl", 5))
@@ -165,29 +160,22 @@ def test_calls_older_than_the_retention_are_deleted_and_not_taken_in(tmp_path: P
     assert list(store.records()) == []
 
 
-def test_human_chat_is_left_out_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = write_openai(tmp_path / "a.jsonl", 4)
-    _mark_human(monkeypatch)
+def test_human_chat_is_left_out_unless_asked(tmp_path: Path) -> None:
+    log = _write_humans(tmp_path / "a.jsonl", 4)
 
     skipped = read(opened(tmp_path), log)
-    kept = read(opened(tmp_path), write_openai(tmp_path / "b.jsonl", 4), human_chat="keep")
+    kept = read(opened(tmp_path), _write_humans(tmp_path / "b.jsonl", 4), human_chat="keep")
 
     assert skipped.books.skipped() == {HUMAN_CHAT: 2}
     assert counts(skipped) == [4, 2, 0, 0, 2]
     assert counts(kept) == [4, 2, 2, 0, 0]
 
 
-def _mark_human(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has every second record say that a person chats there."""
-
-    def marked(files: Sequence[LogFile], after: Mapping[str, int]) -> Iterator[FileItem]:
-        for one in read_files(files, after):
-            record = one.item.record
-            assert record is not None
-            human = (record.step or 0) % 2 == 1
-            yield replace(one, item=replace(one.item, record=replace(record, human_chat=human)))
-
-    monkeypatch.setattr("harness.logs.collect.read_files", marked)
+def _write_humans(path: Path, count: int) -> Path:
+    """Has every second line say that a person chats there, beside a request that does not."""
+    lines = [json.loads(openai_line(number)) for number in range(count)]
+    path.write_text("".join(json.dumps({**one, "human_chat": one["step"] % 2 == 1}) + "\n" for one in lines))
+    return path
 
 
 def test_too_many_bad_entries_are_an_error_and_what_was_good_stays(tmp_path: Path) -> None:
