@@ -33,6 +33,7 @@ from harness.errors import ConfigError, DataError, HarnessError
 from harness.logs.collect import Collected, check_share, collect
 from harness.logs.reading import find_logs
 from harness.logs.store import LogStore, StoreKey, store_key
+from harness.logs.store.portions import StoreLog
 from harness.records.cluster import ClusterBook
 from harness.report.clusters import write_page
 from harness.report.formats import counted, percent
@@ -231,17 +232,11 @@ class _Making:
         options = self.config.curate.model_copy(update=update)
         lasting = store_key(self.config.store.key_env, self.config.store.key_file)  # `key` may be for this time alone
         secret = None if lasting is None else lasting.secret
-        redaction = Off() if options.pii == "off" else Redaction(options, self.config.pii, secret)
+        redaction = Off(options) if options.pii == "off" else Redaction(options, self.config.pii, secret)
+        named = ", ".join(path.name for path in self.files[:3]) + (" …" if len(self.files) > 3 else "")
         with LogStore.open(folder, key=key, reader="suite=replay") as store:
-            source = Source(
-                records=partial(store.records),
-                named=", ".join(path.name for path in self.files[:3]) + (" …" if len(self.files) > 3 else ""),
-                redact=redaction,
-                user_key=b"user groups without redaction" if isinstance(redaction, Off) else redaction.key(),
-                redaction=redaction.facts,
-                files=redaction.files,
-            )
-            done = curate(source, options, self.tell)
+            log = StoreLog.of(store, self.config.store.key_env, self.config.store.key_file)
+            done = curate(Source(log, named, redaction), options, self.tell)
         self._did("curate", done.folder, began_s, _curated(done))
         return done.folder
 

@@ -17,6 +17,7 @@ from harness.records.logs import LogRecord, Payload
 
 __all__ = [
     "CANARY_FILE",
+    "MARK",
     "Canary",
     "is_planted",
     "load_canaries",
@@ -25,10 +26,12 @@ __all__ = [
     "plant",
     "plant_among",
     "save_canaries",
+    "user_of",
 ]
 
 CANARY_FILE = "canaries.jsonl"
-_MARK = "planted"
+MARK = "planted"
+"""Of a planted call, in what else was logged."""
 _WORD = 9
 """Letters of a made-up name: 10^12 of them, none of which stands anywhere by chance."""
 
@@ -139,7 +142,7 @@ def plant(record: LogRecord, person: Sequence[Canary]) -> LogRecord:
     )
     reply: Payload = {"role": "assistant", "content": f"Thank you, {has['PERSON']}. I found {has['USER_ID']}."}
     headers = {"Authorization": f"Bearer {has['JWT']}", "X-Forwarded-User": has["EMAIL_ADDRESS"]}
-    extra = {_MARK: True, "headers": headers, "end_user": has["USER_ID"]}
+    extra = {MARK: True, "headers": headers, "end_user": has["USER_ID"]}
     return replace(
         record,
         id=f"{name}{name}",
@@ -156,6 +159,11 @@ def plant(record: LogRecord, person: Sequence[Canary]) -> LogRecord:
     )
 
 
+def user_of(person: Sequence[Canary]) -> str:
+    """The name under which a made-up person is an end user."""
+    return next(one.value for one in person if one.kind == "USER_ID")
+
+
 def plant_among(records: Sequence[LogRecord], people: Sequence[Sequence[Canary]]) -> Iterator[LogRecord]:
     """A planted call for each person, made after real ones in turn."""
     for place, person in enumerate(people):
@@ -164,7 +172,7 @@ def plant_among(records: Sequence[LogRecord], people: Sequence[Sequence[Canary]]
 
 def is_planted(record: LogRecord) -> bool:
     """Whether a call is one of the made-up ones: kept out of suites once it is redacted."""
-    return record.extra.get(_MARK) is True
+    return record.extra.get(MARK) is True
 
 
 def save_canaries(canaries: Sequence[Canary], path: Path | None = None) -> Path:

@@ -2,28 +2,32 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from pydantic import JsonValue
-
 from harness import __version__
 from harness.assets.progress import OnProgress, Progress
 from harness.config.curate import CurateOptions
+from harness.cores import ONE_CORE, Cores
 from harness.curate.entry import Entry
 from harness.curate.groups import drop_across, drop_near_duplicates, group, sizes
-from harness.curate.intake import Records, Redact, Taken, take_in
+from harness.curate.intake import Intake, Taken, take_in
 from harness.curate.leakage import leakage
+from harness.curate.log import Log
 from harness.curate.near import Near
+from harness.curate.redaction import Off, Redaction
 from harness.curate.references import Answers, disagreement, family_of
 from harness.curate.rules import Books, FirstRules, drop_by_content, drop_duplicates
+from harness.curate.scan import PART
 from harness.curate.shingles import Shingles
 from harness.curate.splits import split_by_seed, split_by_time
 from harness.curate.spool import Spool
+from harness.curate.turns import Turns
 from harness.errors import DataError
 from harness.records import Record, Usage
 from harness.records.call import SPLITS, Call, Split
@@ -41,15 +45,10 @@ DISAGREEMENT: Final = "disagreement.json"
 class Source:
     """Where records come from, and how they are redacted."""
 
-    records: Records
+    log: Log
     named: str
     """As the user gave it, for the manifest."""
-    redact: Redact
-    user_key: bytes
-    redaction: Callable[[], Mapping[str, JsonValue]]
-    """Policy and counts, asked when all records are redacted."""
-    files: Callable[[], Mapping[str, bytes]] = dict
-    """Further files of the folder, by name; asked then too."""
+    redaction: Redaction | Off
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,10 @@ class _Disagreement(Record):
     rows: tuple[DisagreementRow, ...]
 
 
-def curate(source: Source, options: CurateOptions, tell: OnProgress) -> Curated:
-    """Makes `<out>/<name>/`, in place of one that is there.
+def curate(
+    source: Source, options: CurateOptions, tell: OnProgress, *, cores: Cores = ONE_CORE, part: int = PART
+) -> Curated:
+    """Makes `<out>/<name>/`, in place of one that is there. The same bytes for any cores and size of parts.
 
     Raises DataError where nothing is left, the folder holds something else, or another process makes it; ConfigError
     for options that do not fit. Whatever ends it, a folder that was there before stays whole.
@@ -81,18 +82,11 @@ def curate(source: Source, options: CurateOptions, tell: OnProgress) -> Curated:
     first = FirstRules(options)
     began_s = time.monotonic()
     tell(Progress("reading", 0, 0))
-    with making(folder) as temporary, Spool(temporary) as spool:
+    with making(folder) as temporary, Spool(temporary) as spool, closing(Turns(temporary)) as turns:
         books = Books()
-        taken = take_in(
-            source.records,
-            spool,
-            books,
-            first,
-            redact=source.redact,
-            user_key=source.user_key,
-            tell=lambda what, done: tell(Progress(what, done, None)),
-        )
-        return _Work(source, options, tell, spool, books, taken, began_s).finish(temporary, folder)
+        intake = Intake(spool, turns, books, first, lambda what, done: tell(Progress(what, done, None)), part)
+        taken = take_in(source.log, intake, source.redaction, cores)
+        return _Work(source, options, tell, spool, turns, books, taken, began_s).finish(temporary, folder)
 
 
 @dataclass(slots=True)
@@ -101,6 +95,7 @@ class _Work:
     options: CurateOptions
     tell: OnProgress
     spool: Spool
+    turns: Turns
     books: Books
     taken: Taken
     began_s: float
@@ -119,7 +114,7 @@ class _Work:
         self._split(kept, near)
         self._say("measuring leakage")
         shares = {split: float(getattr(options.split, split)) for split in SPLITS}
-        report = leakage(kept, near, spool, shares, options.split.seed)
+        report = leakage(kept, near, self.turns, shares, options.split.seed)
         kept = [entry for entry in kept if entry.dropped is None]
         self._say("writing")
         with CallWriter(temporary) as writer:
@@ -127,7 +122,7 @@ class _Work:
                 writer.add(call)
         write_closed(temporary / LEAKAGE, report.model_dump_json(indent=2).encode() + b"\n")
         write_closed(temporary / DISAGREEMENT, _Disagreement(rows=rows).model_dump_json(indent=2).encode() + b"\n")
-        more = self.source.files()
+        more = self.source.redaction.files()
         for name, data in more.items():
             write_closed(temporary / name, data)
         manifest = self._manifest(temporary, kept, (CALLS, CONTENTS, LEAKAGE, DISAGREEMENT, *more))
@@ -153,8 +148,8 @@ class _Work:
         kept = [entry for entry in entries if entry.dropped is None]
         if not kept:
             raise DataError(_nothing_left(self.books, entries))
-        shingles = Shingles(self.spool, kept, near_options.template_frac)
-        near = Near(self.spool, shingles, near_options.threshold, near_options.perms)
+        shingles = Shingles(self.spool, kept, near_options.template_frac, self.turns.runs)
+        near = Near(self.spool, shingles, near_options.threshold, near_options.perms, kept)
         if "near_duplicate" in self.options.drop:
             drop_near_duplicates(kept, near)
             kept = [entry for entry in kept if entry.dropped is None]
@@ -227,7 +222,7 @@ class _Work:
             source=self.source.named,
             records_hash=self.taken.records_hash,
             settings=settings,
-            redaction=dict(self.source.redaction()),
+            redaction=dict(self.source.redaction.facts()),
             read=books.read,
             kept=books.kept,
             dropped=tuple(RuleCount(rule=rule, calls=count) for rule, count in books.rows()),

@@ -42,6 +42,8 @@ class Entry:
     """By which rule."""
     weight: int = 1
     group: int = -1
+    number: int = -1
+    """Equal for calls that say the same, once they are compared."""
     split: Split | None = None
 
     @property

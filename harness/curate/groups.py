@@ -54,13 +54,13 @@ def group(entries: Sequence[Entry], near: Near, *, users: bool, chains: bool) ->
     with them all that hangs on either. A pair that hangs together already is not compared.
     """
     links = Links(len(entries))
-    first: dict[str, int] = {}
+    first: dict[tuple[int, str | bytes], int] = {}
     for place, entry in enumerate(entries):
-        keys = [entry.unit]
+        keys: list[tuple[int, str | bytes]] = [(0, entry.session)] if entry.session is not None else []
         if chains:
-            keys.append(f"q:{entry.request.hex()}")
+            keys.append((1, entry.request))
         if users and entry.user_group is not None:
-            keys.append(f"u:{entry.user_group}")
+            keys.append((2, entry.user_group))
         for key in keys:
             links.join(first.setdefault(key, place), place)
     if chains:

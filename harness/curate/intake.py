@@ -1,30 +1,29 @@
-"""Records in, redacted entries out: nothing is derived from a record before it is redacted."""
+"""Records in, redacted entries out, part by part: nothing is derived from a record before it is redacted."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from hashlib import blake2b
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from sys import intern
+from typing import Final, cast
 
-from harness.curate.asking import Asking, answer_hash, plain_text
-from harness.curate.canary import is_planted
+from harness.cores import Cores
+from harness.curate.canary import Canary
 from harness.curate.entry import Entry, in_time_order
-from harness.curate.rules import Books
+from harness.curate.known import tokens_of
+from harness.curate.learning import Found
+from harness.curate.log import Log
+from harness.curate.portions import Learnt, Part, Portion, Redacting
+from harness.curate.redaction import Off, Redaction
+from harness.curate.rules import Books, FirstRules
+from harness.curate.scan import Cut, Scanned, scan
 from harness.curate.spool import Spool
-from harness.records.logs import LogRecord, Payload
+from harness.curate.turns import Turns
 
-__all__ = ["Records", "Redact", "Taken", "take_in"]
+__all__ = ["LEARNING", "REDACTING", "Intake", "Taken", "take_in"]
 
-Records = Callable[[], Iterable[LogRecord]]
-"""Reads the records from the start, each time it is called."""
-Redact = Callable[[Records], Iterator[LogRecord]]
-"""The records redacted, in their order; it may read them twice."""
-_FACTS: Final = ("latency_s", "latency_kind", "ttft_s", "cost_usd")
-_WHOLE: Final = 1 << 128
-_TELL_EVERY: Final = 64
 LEARNING: Final = "learning what is personal"
 REDACTING: Final = "reading and redacting"
+_PLANTED: Final = "planted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,116 +38,125 @@ class Taken:
 
 
 @dataclass(slots=True)
-class _Intake:
+class Intake:
+    """Where redacted calls go."""
+
     spool: Spool
-    asking: Asking
-    user_key: bytes
-
-    def entry(self, record: LogRecord) -> Entry:
-        """A redacted record. The user is known by a keyed hash alone."""
-        put = self.spool.put
-        messages = array("i", [put(message) for message in record.messages])
-        tools = put(record.tools) if record.tools else -1
-        reply = record.reply
-        said = {} if reply is None else {name: value for name, value in reply.items() if name != "finish_reason"}
-        return Entry(
-            record=record.id,
-            messages=messages,
-            tools=tools,
-            reply=-1 if reply is None else put(said),
-            params=put(record.params),
-            facts=put(_facts(record)),
-            request=self.asking.request(messages, tools, record.params, record.model),
-            answer=answer_hash(said),
-            at=record.at,
-            session=record.session,
-            step=record.step,
-            agent=record.agent,
-            user_group=self._user(record.user),
-            model=record.model,
-            outcome=record.outcome,
-            outcome_by=record.outcome_by,
-            failed=record.failure is not None,
-            finish=None if reply is None else reply.get("finish_reason"),
-            empty=not _says_something(said),
-            size=sum(self.spool.size(place) for place in messages) + (self.spool.size(tools) if tools >= 0 else 0),
-            more=tuple(put(one) for one in record.more_replies if _says_something(one)),
-        )
-
-    def _user(self, user: str | None) -> str | None:
-        if user is None:
-            return None
-        return blake2b(user.encode("utf-8", "surrogatepass"), key=self.user_key[:64], digest_size=8).hexdigest()
+    turns: Turns
+    books: Books
+    first: FirstRules
+    tell: Callable[[str, int], None]
+    """The step, learning or redacting, and how much of the requests is done, in characters or bytes."""
+    part: int
+    """Size of a part, see `scan`."""
 
 
-def _facts(record: LogRecord) -> dict[str, Any]:
-    facts = {name: getattr(record, name) for name in _FACTS}
-    return {"usage": record.usage.model_dump(exclude_none=True), **facts}
+def take_in(log: Log, intake: Intake, redaction: Redaction | Off, cores: Cores) -> Taken:
+    """Reads all records; the first rules say which are left out before they are redacted.
 
-
-def _says_something(reply: Payload) -> bool:
-    return bool(reply.get("tool_calls")) or bool(plain_text(reply.get("content")).strip())
+    What comes out is the same for any cores and parts of any size.
+    """
+    with log.noted():
+        people = redaction.begin()
+        scanned = scan(log.facts(f'"{_PLANTED}"'), intake.first, intake.books, people, intake.part)
+        work = _Work(log, intake, redaction, cores, scanned, redaction.stage(log.reader))
+        work.learn(people)
+        entries = work.redact()
+    redaction.end()
+    intake.spool.full()
+    entries.sort(key=in_time_order)
+    return Taken(entries, work.bytes, scanned.records_hash)
 
 
 @dataclass(slots=True)
-class _Chosen:
-    """The records that the first rules leave, as often as they are asked for; counted the first time."""
+class _Work:
+    log: Log
+    intake: Intake
+    redaction: Redaction | Off
+    cores: Cores
+    scanned: Scanned
+    stage: Redacting
+    known: dict[str, dict[Found, None]] = field(default_factory=dict)
+    tokens: frozenset[str] = frozenset()
+    bytes: int = 0
 
-    source: Records
-    rule: Callable[[LogRecord], str | None]
-    books: Books
-    tell: Callable[[int], None]
-    """Characters of the messages that were learnt from so far."""
-    passes: int = 0
-    ids: int = 0
-    redacting: bool = False
-    """Whether a record came back redacted: until then those that are read are only learnt from."""
-
-    def __call__(self) -> Iterator[LogRecord]:
-        self.passes += 1
-        counting = self.passes == 1
+    def learn(self, people: Iterable[Iterable[Canary]]) -> None:
+        """Learns of the sessions that lie in several parts; the others are learnt where they are redacted."""
+        if isinstance(self.redaction, Off):
+            return
+        self.tokens = frozenset({_PLANTED} if people else ())
+        parts = (
+            Part(cut.number, cut.first, cut.end, learn=True, sessions=cut.sessions)
+            for cut in self.scanned.cuts
+            if cut.sessions
+        )
         chars = 0
-        for number, record in enumerate(self.source(), 1):
-            if not self.redacting:
-                chars += sum(len(str(message.get("content") or "")) for message in record.messages)
-                if number % _TELL_EVERY == 0:
-                    self.tell(chars)
-            rule = self.rule(record)
-            if counting and not is_planted(record):  # they are in no split, and so in no books
-                self.books.read += 1
-                self.ids += int.from_bytes(_hash(record.id), "big")
-                if rule is not None:
-                    self.books.dropped[rule] += 1
-            if rule is None:
-                yield record
+        for made in self.cores.map(self.stage, parts):
+            learnt = cast(Learnt, made)
+            for session, found in learnt.found.items():
+                self.known.setdefault(session, {}).update(dict.fromkeys(found))
+            chars += learnt.chars
+            self.intake.tell(LEARNING, chars)
+
+    def redact(self) -> list[Entry]:
+        """The entries of all parts. A part for which another was first to draw a name is done again, with that name."""
+        entries: list[Entry] = []
+        again: list[Part] = []
+        for made in self.cores.map(self.stage, self._parts()):
+            portion = cast(Portion, made)
+            drawn = self.redaction.settled(portion.drawn)
+            if drawn is None:
+                self._take(portion, entries)
+            else:
+                again.append(replace(self._part(self.scanned.cuts[portion.number]), drawn=drawn))
+        for made in self.cores.map(self.stage, again):
+            self._take(cast(Portion, made), entries)
+        return entries
+
+    def _parts(self) -> Iterator[Part]:
+        return map(self._part, self.scanned.cuts)
+
+    def _part(self, cut: Cut) -> Part:
+        redacts = not isinstance(self.redaction, Off)
+        known = {session: tuple(self.known.get(session, ())) for session in cut.sessions} if redacts else {}
+        users = self._users(cut) if redacts and self.scanned.users else ()
+        return Part(cut.number, cut.first, cut.end, cut.before, known=known, users=users)
+
+    def _users(self, cut: Cut) -> tuple[str, ...]:
+        names = self.log.names(cut.first, cut.end)
+        tokens = self.tokens.union(*map(tokens_of, names))
+        return self.scanned.users.beginning(tokens)
+
+    def _take(self, portion: Portion, entries: list[Entry]) -> None:
+        self.redaction.take(portion)
+        places = _put(portion, self.intake.spool)
+        self.intake.turns.add(portion.packed.turns, places)
+        for entry in portion.entries:
+            _placed(entry, places)
+            self.bytes += entry.size
+        entries += portion.entries
+        self.intake.tell(REDACTING, self.bytes)
 
 
-def _hash(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _put(portion: Portion, spool: Spool) -> "array[int]":
+    """The places in the spool of a part's contents."""
+    packed = portion.packed
+    data, hashes, ends, none = memoryview(packed.data), bytes(packed.hashes), packed.ends, bytes(16)
+    places = array("i")
+    for number in range(len(ends) - 1):
+        hashed, content = hashes[16 * number : 16 * number + 16], bytes(data[ends[number] : ends[number + 1]])
+        places.append(spool.append(content) if hashed == none else spool.put_data(hashed, content))
+    return places
 
 
-def take_in(
-    records: Records,
-    spool: Spool,
-    books: Books,
-    first: Callable[[LogRecord], str | None],
-    *,
-    redact: Redact,
-    user_key: bytes,
-    tell: Callable[[str, int], None],
-) -> Taken:
-    """Reads all records; `first` says which are left out before they are redacted.
-
-    tell: the step, learning or redacting, and how much of the requests is done, in characters or bytes.
-    """
-    intake = _Intake(spool, Asking(spool.value), user_key)
-    chosen = _Chosen(records, first, books, partial(tell, LEARNING))
-    entries: list[Entry] = []
-    total = 0
-    for record in redact(chosen):
-        chosen.redacting = True
-        entry = intake.entry(record)
-        entries.append(entry)
-        total += entry.size
-        tell(REDACTING, total)
-    return Taken(sorted(entries, key=in_time_order), total, f"{chosen.ids % _WHOLE:032x}")
+def _placed(entry: Entry, places: "array[int]") -> None:
+    """Gives an entry the places of the spool, and the strings that many have once."""
+    entry.messages = array("i", [places[place] for place in entry.messages])
+    entry.tools = places[entry.tools] if entry.tools >= 0 else -1
+    entry.reply = places[entry.reply] if entry.reply >= 0 else -1
+    entry.params, entry.facts = places[entry.params], places[entry.facts]
+    entry.more = tuple(places[place] for place in entry.more)
+    for name in ("session", "agent", "user_group", "model", "outcome_by", "finish"):
+        value = getattr(entry, name)
+        if type(value) is str:
+            setattr(entry, name, intern(value))

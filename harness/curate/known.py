@@ -1,7 +1,7 @@
 """The values seen anywhere in a session, and where they stand again without a word that would tell what they are."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from harness.config.pii import SECRET_KINDS
 from harness.curate.pii.names import family_names, given_names
@@ -10,7 +10,7 @@ from harness.curate.pii.shadow import shadow
 from harness.curate.pii.spans import Span
 from harness.curate.surrogates.kinds import stays
 
-__all__ = ["KnownValues"]
+__all__ = ["KnownValues", "tokens_of"]
 
 _TOKEN = re.compile(r"[^\W_]+")
 _NAME = re.compile(r"[^\W\d_]+")
@@ -114,6 +114,24 @@ class KnownValues:
                 self._by_first.setdefault(tokens[0], set()).add(small)
                 self.version += 1
 
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def about(self, text: str) -> "KnownValues":
+        """The values that a text could hold: those that begin with one of its words."""
+        found = KnownValues(self._most)
+        for small in self._beginning(tokens_of(text)):
+            found._values[small] = self._values[small]
+            found._by_first.setdefault(_TOKEN.findall(small)[0], set()).add(small)
+        return found
+
+    def beginning(self, tokens: Set[str]) -> tuple[str, ...]:
+        """The values, as they were written, that begin with one of some words in small letters; sorted."""
+        return tuple(self._values[small][2] for small in sorted(self._beginning(tokens)))
+
+    def _beginning(self, tokens: Set[str]) -> set[str]:
+        return {small for token in tokens & self._by_first.keys() for small in self._by_first[token]}
+
     def find(self, text: str, found: Iterable[Span]) -> list[Span]:
         """The spans found, and in the gaps between them the known values, as whole words."""
         shade = shadow(text) if self._by_first else None
@@ -149,6 +167,12 @@ class KnownValues:
                 place = small.find(value, end)
         spans.sort(key=lambda span: span.start)
         return spans
+
+
+def tokens_of(text: str) -> set[str]:
+    """The words of a text, or of its shadow, in small letters."""
+    shade = shadow(text)
+    return set(_TOKEN.findall((text if shade is None else shade.text).lower()))
 
 
 def _alone(value: str, small: str, kind: str, score: float) -> bool:

@@ -1,16 +1,17 @@
 """How much of the test is in train already, in numbers, for this split and for two that take less care."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
 from typing import Final
 
-from harness.curate.asking import plain_text
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.curate.entry import Entry
 from harness.curate.near import Near
 from harness.curate.splits import chance
-from harness.curate.spool import Spool
+from harness.curate.turns import ROLES, Turns
 from harness.records.call import SPLITS, Split
 from harness.records.curated import LeakageReport, LeakRow
 from harness.stats.proportion import clopper_pearson
@@ -23,76 +24,69 @@ _LEAST_RESULT: Final = 40
 _EXACT: Final = 1.0 - 1e-12
 
 
-@dataclass
 class _Seen:
-    """What of each call is compared, made once for all ways to split."""
+    """What of each call is compared, made once for all ways to split: a row for each message of each call."""
 
-    entries: Sequence[Entry]
-    near: Near
-    spool: Spool
-
-    @cached_property
-    def numbers(self) -> list[int]:
-        """Of each call in the index."""
-        return [self.near.number(entry) for entry in self.entries]
-
-    @cached_property
-    def last_users(self) -> list[bytes | None]:
-        return [self._last_user(entry) for entry in self.entries]
-
-    @cached_property
-    def systems(self) -> list[frozenset[int]]:
-        return [frozenset(self._of_role(entry, "system", 0)) for entry in self.entries]
-
-    @cached_property
-    def results(self) -> list[frozenset[int]]:
-        return [frozenset(self._of_role(entry, "tool", _LEAST_RESULT)) for entry in self.entries]
-
-    @cached_property
-    def similar(self) -> dict[int, list[tuple[int, float]]]:
-        """By number, what else is alike; filled as it is asked for."""
-        return {}
+    def __init__(self, entries: Sequence[Entry], near: Near, turns: Turns) -> None:
+        self.entries = entries
+        self.near = near
+        self._similar: dict[int, list[tuple[int, float]]] = {}
+        flat = array("i")
+        for entry in entries:
+            flat.extend(entry.messages)
+        places = np.array(flat, np.int64)
+        self._owners = np.repeat(np.arange(len(entries)), [len(entry.messages) for entry in entries])
+        self._roles, self._chars = turns.roles()[places], turns.chars()[places]
+        self._texts = turns.texts()[places]
 
     def alike(self, number: int) -> list[tuple[int, float]]:
-        found = self.similar.get(number)
+        """What else is alike."""
+        found = self._similar.get(number)
         if found is None:
-            found = self.similar[number] = [one for one in self.near.similar(number) if one[1] >= _LEAST_SHOWN]
+            found = self._similar[number] = [one for one in self.near.similar(number) if one[1] >= _LEAST_SHOWN]
         return found
 
-    @cached_property
-    def _roles(self) -> dict[int, tuple[str, bytes, int]]:
-        """Of each message its role, the hash of its text and the text's length."""
-        known: dict[int, tuple[str, bytes, int]] = {}
-        for entry in self.entries:
-            for place in entry.messages:
-                if place not in known:
-                    message = self.spool.value(place)
-                    text = plain_text(message.get("content"))
-                    hashed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-                    known[place] = (str(message.get("role")), hashed, len(text))
-        return known
+    def last_users(self) -> "_Texts":
+        """Of each call that has one the last message of a user."""
+        rows = np.flatnonzero(self._roles == ROLES.index("user"))
+        last = np.full(len(self.entries), -1)
+        last[self._owners[rows]] = rows  # the last of a call wins
+        return self._of(last[last >= 0])
 
-    def _of_role(self, entry: Entry, role: str, least: int) -> Iterable[int]:
-        """Hashes of an entry's messages of a role with so many characters."""
-        found = (self._roles[place] for place in entry.messages)
-        return (int.from_bytes(hashed, "big") for said, hashed, length in found if said == role and length >= least)
+    def of_role(self, role: str, least: int = 0) -> "_Texts":
+        """The messages of a role with so many characters."""
+        return self._of(np.flatnonzero((self._roles == ROLES.index(role)) & (self._chars >= least)))
 
-    def _last_user(self, entry: Entry) -> bytes | None:
-        found = (self._roles[place] for place in reversed(entry.messages))
-        return next((hashed for role, hashed, _ in found if role == "user"), None)
+    def _of(self, rows: NDArray[np.int64]) -> "_Texts":
+        return _Texts(self._owners[rows], self._texts[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts of calls, by their hashes."""
+
+    owners: NDArray[np.int64]
+    """The place of the call."""
+    texts: NDArray[np.uint64]
+
+    def shared(self, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> int:
+        """Test calls with a text that a train call has. train, test: of each call whether it is one."""
+        mine = test[self.owners]
+        both = np.isin(self.texts[mine], self.texts[train[self.owners]])
+        return len(np.unique(self.owners[mine][both]))
 
 
 _LEAST_SHOWN: Final = 0.5
 
 
 def leakage(
-    entries: Sequence[Entry], near: Near, spool: Spool, shares: Mapping[Split, float], seed: int
+    entries: Sequence[Entry], near: Near, turns: Turns, shares: Mapping[Split, float], seed: int
 ) -> LeakageReport:
     """The report of calls that have their splits; those dropped since then count for the two other ways alone.
 
     shares: of each split, for the two ways that take less care.
     """
-    seen = _Seen(entries, near, spool)
+    seen = _Seen(entries, near, turns)
     by_call = [_at(shares, chance(seed, entry.record)) for entry in entries]
     by_unit = [_at(shares, chance(seed, entry.unit)) for entry in entries]
     done = [entry.split if entry.dropped is None else None for entry in entries]
@@ -125,8 +119,8 @@ def _row(name: str, splits: Sequence[Split | None], seen: _Seen, seed: int) -> L
     train = [place for place, split in enumerate(splits) if split == "train"]
     test = [place for place, split in enumerate(splits) if split == "test"]
     looked = sorted(test, key=lambda place: chance(seed, entries[place].record))[:_MOST_LOOKED_AT]
-    trained = {seen.numbers[place] for place in train}
-    closest = [_closest(seen, seen.numbers[place], trained) for place in looked]
+    trained = {entries[place].number for place in train}
+    closest = [_closest(seen, entries[place].number, trained) for place in looked]
     over = sum(one >= seen.near.threshold for one in closest)
     return LeakRow(
         split=name,
@@ -151,16 +145,14 @@ def _closest(seen: _Seen, number: int, trained: set[int]) -> float:
 def _overlaps(seen: _Seen, train: Sequence[int], test: Sequence[int]) -> dict[str, int]:
     entries = seen.entries
     requests = {entries[place].request for place in train}
-    last = {seen.last_users[place] for place in train} - {None}
-    results = frozenset[int]().union(*(seen.results[place] for place in train))
-    systems = frozenset[int]().union(*(seen.systems[place] for place in train))
     sessions = [{entries[place].session for place in part} - {None} for part in (train, test)]
     users = [{entries[place].user_group for place in part} - {None} for part in (train, test)]
+    whose = [np.isin(np.arange(len(entries)), part) for part in (train, test)]
     return {
         "same_request": sum(entries[place].request in requests for place in test),
-        "same_last_user": sum(seen.last_users[place] in last for place in test),
-        "same_tool_result": sum(not results.isdisjoint(seen.results[place]) for place in test),
-        "same_system": sum(not systems.isdisjoint(seen.systems[place]) for place in test),
+        "same_last_user": seen.last_users().shared(*whose),
+        "same_tool_result": seen.of_role("tool", _LEAST_RESULT).shared(*whose),
+        "same_system": seen.of_role("system").shared(*whose),
         "shared_sessions": len(sessions[0] & sessions[1]),
         "shared_users": len(users[0] & users[1]),
     }

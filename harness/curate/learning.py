@@ -12,9 +12,10 @@ from harness.curate.pii.spans import Detector, Span
 from harness.curate.walk import Leaf, Walk
 from harness.records.logs import LogRecord, Payload, canonical
 
-__all__ = ["Learning", "digest_of", "may_be_value"]
+__all__ = ["Found", "Learning", "digest_of", "may_be_value"]
 
 _REMEMBERED = 20_000
+_MOST_OBJECTS = 1 << 13
 _MOST_DIGITS = 19
 
 Found = tuple[str, str, float]
@@ -30,14 +31,28 @@ class Learning:
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._learnt: OrderedDict[bytes, tuple[Found, ...]] = OrderedDict()
+        self._digests: dict[int, tuple[Payload, bytes]] = {}
+
+    def digest(self, part: Payload) -> bytes:
+        """The hash of a part's content, remembered for the object itself: calls share those that they repeat."""
+        known = self._digests.get(id(part))
+        if known is None:
+            if len(self._digests) >= _MOST_OBJECTS:
+                self._digests.clear()
+            known = self._digests[id(part)] = part, digest_of(part)
+        return known[1]
 
     def learn(self, record: LogRecord, known: KnownValues) -> None:
         """Adds what a call holds to what is known of its session."""
+        for value, kind, score in self.found(record):
+            known.add(value, kind, score)
+
+    def found(self, record: LogRecord) -> Iterator[Found]:
+        """What a call holds; what its messages repeat comes again."""
         for part, apply in _parts(record):
-            for value, kind, score in self._found(part, apply):
-                known.add(value, kind, score)
+            yield from self._found(part, apply)
         if record.user:
-            known.add(record.user, "USER_ID", 1.0)
+            yield record.user, "USER_ID", 1.0
 
     def look_ahead(self, records: Iterable[LogRecord]) -> None:
         """Puts the texts of many calls to the detector together, which remembers them: a model is faster so."""
@@ -47,14 +62,14 @@ class Learning:
         seen: set[bytes] = set()
         for record in records:
             for part, apply in _parts(record):
-                digest = digest_of(part)
+                digest = self.digest(part)
                 if digest not in self._learnt and digest not in seen:
                     seen.add(digest)
                     apply(Walk(_collecting(asked)), part)
         self._detector.find_all([text for text, _ in asked], [field for _, field in asked])
 
     def _found(self, part: Payload, apply: Callable[[Walk, Payload], object]) -> tuple[Found, ...]:
-        digest = digest_of(part)
+        digest = self.digest(part)
         found = self._learnt.get(digest)
         if found is None:
             collected: list[Found] = []

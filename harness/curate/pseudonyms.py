@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from harness.config.pii import SECRET_KINDS
 from harness.curate.surrogates.dead import dead, is_dead
@@ -20,7 +20,17 @@ from harness.curate.surrogates.network import addresses, mac
 from harness.curate.surrogates.words import Words
 from harness.errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "Pseudonyms", "Scope", "private_file", "pseudonym_key", "write_private"]
+__all__ = [
+    "KEY_VARIABLE",
+    "Draws",
+    "Noted",
+    "Pseudonyms",
+    "Scope",
+    "key_place",
+    "private_file",
+    "pseudonym_key",
+    "write_private",
+]
 
 KEY_VARIABLE = "HARNESS_PSEUDONYM_KEY"
 Scope = Literal["project", "session"]
@@ -72,6 +82,13 @@ def pseudonym_key(variable: str | None = None, file: str | None = None) -> bytes
     return _key(text, str(path))
 
 
+def key_place(variable: str | None = None, file: str | None = None) -> str | None:
+    """The file in which `pseudonym_key` finds the key, as other processes find it; None: a variable holds it."""
+    if variable or (file is None and os.environ.get(KEY_VARIABLE)):
+        return None
+    return str((private_file("pseudonyms.key") if file is None else Path(file).expanduser()).resolve())
+
+
 def _key(text: str, where: str) -> bytes:
     if len(text.strip()) < _LEAST:
         raise ConfigError(
@@ -94,9 +111,17 @@ def _encrypted(rows: Sequence[Mapping[str, str]], key: bytes) -> bytes:
     return buffer.getvalue()
 
 
+_DRAWN_KINDS: Final = frozenset({"IP_ADDRESS", "MAC_ADDRESS", "URL_CREDENTIALS", *SECRET_KINDS})
+How = Literal["ip", "mac", "secret", "password"]
+Draws = dict[tuple[str, str], tuple[How, str]]
+"""By scope and value, how it was drawn and what; in the order in which that was."""
+Noted = dict[tuple[str, str, str], str]
+"""By scope, kind and value, what stands for it; in the order in which they came."""
+
+
 @dataclass(slots=True)
 class _Scoped:
-    """What one scope has given out."""
+    """What one scope has given out, but for what is drawn."""
 
     key: bytes
     words: Words
@@ -116,8 +141,13 @@ class Pseudonyms:
         scope: Scope = "project",
         restore_map: Path | None = None,
         restore_key: bytes | None = None,
+        *,
+        noting: bool = False,
     ) -> None:
-        """restore_key: 32 bytes that the restore map is encrypted with; None: it is in the clear."""
+        """restore_key: 32 bytes that the restore map is encrypted with; None: it is in the clear.
+
+        noting: keeps what a restore map needs, for another to write it.
+        """
         if restore_map is not None and restore_map.expanduser().resolve().is_relative_to(Path.cwd()):
             raise ConfigError(
                 f"curate.restore_map={restore_map} lies in the project; choose a file outside of {Path.cwd()}"
@@ -126,23 +156,53 @@ class Pseudonyms:
         self._scope = scope
         self._restore = restore_map
         self._restore_key = restore_key
-        self._back: dict[tuple[str, str], str] = {}
+        self._noting = noting or restore_map is not None
         self._scopes: OrderedDict[str, _Scoped] = OrderedDict()
-        self._drawn: dict[tuple[str, str], str] = {}
         self._taken: set[tuple[str, str]] = set()
+        self._given_drawn: dict[tuple[str, str, str], str] = {}
+        self.drawn: Draws = {}
+        self.noted: Noted = {}
+
+    def begin(self, drawn: Draws) -> None:
+        """Forgets what was drawn and noted. drawn: what it is to give where it would draw."""
+        self.drawn = dict(drawn)
+        self._taken = {(scope, new) for (scope, _), (_, new) in drawn.items()}
+        self._given_drawn = {}
+        self.noted = {}
+
+    def settle(self, drawn: Draws) -> Draws:
+        """What this draws for the values that another drew, in their order: the same, where nothing met."""
+        return {(scope, value): (how, self._draw(scope, how, value)) for (scope, value), (how, _) in drawn.items()}
 
     def of(self, kind: str, value: str, session: str | None = None) -> str:
         """What stands for a value; itself for a title, a state, a public site, a dead secret."""
         name = (session or "") if self._scope == "session" else ""
+        if kind == "EMAIL_ADDRESS" and "%40" in value and "@" not in value and not stays(kind, value):
+            known = self.of(kind, value.replace("%40", "@"), name).replace("@", "%40")
+        elif kind in _DRAWN_KINDS:
+            known = self._drawn_of(name, kind, value)
+        else:
+            known = self._computed(name, kind, value)
+        if self._noting:
+            self.noted.setdefault((name, kind, value), known)
+        return known
+
+    def _drawn_of(self, name: str, kind: str, value: str) -> str:
+        known = self._given_drawn.get((name, kind, value))
+        if known is None:
+            if len(self._given_drawn) >= _REMEMBERED:
+                self._given_drawn.clear()
+            known = self._given_drawn[name, kind, value] = self._make_drawn(name, kind, value)
+        return known
+
+    def _computed(self, name: str, kind: str, value: str) -> str:
         scope = self._scoped(name)
         known = scope.given.get((kind, value))
         if known is None:
-            known = self._make(name, scope, kind, value)
+            known = value if stays(kind, value) else stands_for(scope.words, kind, value)
             if len(scope.given) >= _REMEMBERED:
                 scope.given.clear()
             scope.given[kind, value] = known
-            if self._restore is not None and known != value:
-                self._back[kind, known] = value
         return known
 
     def close(self) -> None:
@@ -152,7 +212,8 @@ class Pseudonyms:
         """
         if self._restore is None:
             return
-        rows = [{"kind": kind, "surrogate": new, "value": old} for (kind, new), old in self._back.items()]
+        back = {(kind, new): value for (_, kind, value), new in self.noted.items() if new != value}
+        rows = [{"kind": kind, "surrogate": new, "value": old} for (kind, new), old in back.items()]
         path = self._restore.expanduser()
         if self._restore_key is None:
             write_private(path, "\n".join((*map(json.dumps, rows), "")))
@@ -171,34 +232,39 @@ class Pseudonyms:
             self._scopes.move_to_end(name)
         return scope
 
-    def _make(self, name: str, scope: _Scoped, kind: str, value: str) -> str:
+    def _make_drawn(self, name: str, kind: str, value: str) -> str:
         if stays(kind, value):
             return value
-        if kind == "EMAIL_ADDRESS" and "%40" in value and "@" not in value:
-            return self.of(kind, value.replace("%40", "@"), name).replace("@", "%40")
         if kind == "IP_ADDRESS":
-            return self._draw(name, value, addresses(scope.words, value))
+            return self._draw(name, "ip", value)
         if kind == "MAC_ADDRESS":
-            return self._draw(name, value, mac(scope.words, value))
+            return self._draw(name, "mac", value)
         if kind == "URL_CREDENTIALS":
             user, mark, password = value.partition(":")
-            return scope.words.phrase(user) + mark + self._secret(name, scope, password, prefixed=False)
-        if kind in SECRET_KINDS:
-            return self._secret(name, scope, value, prefixed=kind != "PASSWORD")
-        return stands_for(scope.words, kind, value)
+            return self._scoped(name).words.phrase(user) + mark + self._secret(name, "password", password)
+        return self._secret(name, "password" if kind == "PASSWORD" else "secret", value)
 
-    def _secret(self, name: str, scope: _Scoped, value: str, *, prefixed: bool) -> str:
-        return value if is_dead(value) else self._draw(name, value, dead(scope.key, value, prefixed=prefixed))
+    def _secret(self, name: str, how: How, value: str) -> str:
+        return value if is_dead(value) else self._draw(name, how, value)
 
-    def _draw(self, scope: str, value: str, candidates: Iterator[str]) -> str:
+    def _draw(self, name: str, how: How, value: str) -> str:
         """The first that is not taken by another value, and is not the value."""
-        known = self._drawn.get((scope, value))
+        known = self.drawn.get((name, value))
         if known is not None:
-            return known
+            return known[1]
+        candidates = _candidates(self._scoped(name), how, value)
         try:
-            drawn = next((one for one in candidates if one != value and (scope, one) not in self._taken), value)
+            drawn = next((one for one in candidates if one != value and (name, one) not in self._taken), value)
         except ValueError:  # no address after all: whatever looked like one is as good as an id
-            drawn = self._scoped(scope).words.mixed(value)
-        self._drawn[scope, value] = drawn
-        self._taken.add((scope, drawn))
+            drawn = self._scoped(name).words.mixed(value)
+        self.drawn[name, value] = how, drawn
+        self._taken.add((name, drawn))
         return drawn
+
+
+def _candidates(scope: _Scoped, how: How, value: str) -> Iterator[str]:
+    if how == "ip":
+        return addresses(scope.words, value)
+    if how == "mac":
+        return mac(scope.words, value)
+    return dead(scope.key, value, prefixed=how == "secret")

@@ -1,23 +1,24 @@
 """Logged calls with pseudonyms in place of what is personal or secret, everywhere the same one."""
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from harness.config.pii import SECRET_KINDS
 from harness.curate.known import KnownValues
-from harness.curate.learning import Learning, digest_of, may_be_value
+from harness.curate.learning import Found, Learning, may_be_value
 from harness.curate.pii.shadow import plain_value
 from harness.curate.pii.spans import Detector, Span
 from harness.curate.pseudonyms import Pseudonyms
 from harness.curate.walk import Leaf, Walk
 from harness.records.logs import LogRecord, Payload
 
-__all__ = ["RedactionReport", "Redactor"]
+__all__ = ["MOST_USERS", "RedactionReport", "Redactor", "looked_ahead"]
 
-_REMEMBERED = 20_000
+MOST_USERS = 1 << 20
+_REMEMBERED = 200_000
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z_\-]*")
 _OPAQUE = re.compile(r"(?=.*[a-fA-F])[0-9a-fA-F\-]{12,}")
 """Ids that were drawn: a UUID may look like an account number and is none. Digits alone may be a phone or a card."""
@@ -52,6 +53,8 @@ class RedactionReport:
     dropped: Counter[str] = field(default_factory=Counter)
     """Headers that were left out, by name."""
     calls: int = 0
+    once: dict[tuple[str, bytes], Counter[tuple[str, str]]] = field(default_factory=dict)
+    """Of the sessions of which only a part is here, by message or tool: whoever puts the parts together counts them."""
 
     def by_kind(self) -> Counter[str]:
         """The values replaced, by kind."""
@@ -67,23 +70,48 @@ class Redactor:
     For that a session must be learnt before its first call is redacted: `records` reads its source twice.
     """
 
-    def __init__(self, detector: Detector, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, detector: Detector, pseudonyms: Pseudonyms, learning: Learning | None = None) -> None:
+        """learning: one that remembers messages of before, with the same detector."""
         self.report = RedactionReport()
         self._detector = detector
         self._pseudonyms = pseudonyms
         self._sessions: dict[str, KnownValues] = {}
-        self._users = KnownValues(most=1 << 20)
+        self._users = KnownValues(most=MOST_USERS)
         """End users of all calls: sessions and spans are often named after them."""
-        self._learning = Learning(detector)
-        self._done: OrderedDict[tuple[str, int, bytes], Payload] = OrderedDict()
+        self._learning = learning or Learning(detector)
+        self._done: dict[tuple[str, int, bytes], Payload] = {}
+        self._elsewhere: set[str] = set()
+        self._counted = self.report.replaced
+
+    def know(self, session: str, found: Iterable[Found]) -> None:
+        """Takes what is known of a session of which other calls are elsewhere; nothing more is learnt of it here."""
+        self._elsewhere.add(session)
+        self._know(session, found)
+
+    def _know(self, session: str, found: Iterable[Found]) -> None:
+        """Adds what a session holds, each value once in the order of its first place, and then all of it again.
+
+        So it comes out the same wherever the calls of a session lie; a log repeats its history in every call.
+        """
+        known = self._sessions.setdefault(session, KnownValues())
+        values = tuple(found)
+        for value, kind, score in (*values, *values):
+            known.add(value, kind, score)
+
+    def know_user(self, user: str) -> None:
+        """Takes an end user of another call."""
+        self._users.add(user, "USER_ID", 1.0)
 
     def records(self, source: Callable[[], Iterable[LogRecord]]) -> Iterator[LogRecord]:
         """The calls of a source redacted, in their order. It is read twice: to learn, then to replace."""
-        first = iter(source())
-        while some := list(islice(first, _TOGETHER)):
-            self._learning.look_ahead(some)
-            for record in some:
-                self.learn(record)
+        found: dict[str, dict[Found, None]] = {}
+        for record in looked_ahead(self._learning, source()):
+            if record.user:
+                self.know_user(record.user)
+            if record.session is not None and record.session not in self._elsewhere:
+                found.setdefault(record.session, {}).update(dict.fromkeys(self._learning.found(record)))
+        for session, values in found.items():
+            self._know(session, values)
         for record in source():
             yield self._redacted(record)
 
@@ -100,7 +128,7 @@ class Redactor:
         """Keeps which values a call of a session holds."""
         if record.user:
             self._users.add(record.user, "USER_ID", 1.0)
-        if record.session is not None:
+        if record.session is not None and record.session not in self._elsewhere:
             self._learning.learn(record, self._sessions.setdefault(record.session, KnownValues()))
 
     def forget(self, session: str) -> None:
@@ -141,12 +169,16 @@ class Redactor:
     ) -> Payload:
         if session is None:
             return change(part)
-        key = (session, known.version, digest_of(part))
+        digest = self._learning.digest(part)
+        key = (session, known.version, digest)
         done = self._done.get(key)
         if done is None:
+            if len(self._done) >= _REMEMBERED:
+                self._done.clear()
+            if session in self._elsewhere:
+                self._counted = self.report.once[session, digest] = Counter()
             done = self._done[key] = change(part)
-            if len(self._done) > _REMEMBERED:
-                self._done.popitem(last=False)
+            self._counted = self.report.replaced
         return done
 
     def _replacing(self, known: KnownValues, session: str | None) -> Leaf:
@@ -191,7 +223,7 @@ class Redactor:
             if new != text[span.start : span.end]:
                 pieces += (text[done : span.start], new)
                 done = span.end
-                self.report.replaced[kind, where] += 1
+                self._counted[kind, where] += 1
         return text if not pieces else "".join((*pieces, text[done:]))
 
     def _user(self, user: str | None) -> str | None:
@@ -207,10 +239,20 @@ class Redactor:
             return name
         opaque = _OPAQUE.fullmatch(name) is not None
         sure = [span for span in self._detector.find(name) if span.kind in _KEYS] if not opaque else []
-        return self._replaced(name, self._users.find(name, sure), (self._users, None, "ids"))
+        users = self._users.about(name) if self._users else self._users
+        return self._replaced(name, users.find(name, sure), (users, None, "ids"))
 
 
 def _tool(walk: Walk, tool: Payload) -> Payload:
     """A tool: its name stays, what describes it and its values is looked at."""
-    new: Payload = walk.value({key: value for key, value in tool.items() if key != "name"}, "", "tools")
-    return {**tool, **new}
+    told = {key: value for key, value in tool.items() if key != "name"}
+    new: Payload = walk.value(told, "", "tools")
+    return tool if new is told else {**tool, **new}
+
+
+def looked_ahead(learning: Learning, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
+    """The records, some of them always looked at together before the first of those comes."""
+    rest = iter(records)
+    while some := list(islice(rest, _TOGETHER)):
+        learning.look_ahead(some)
+        yield from some

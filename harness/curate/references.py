@@ -37,13 +37,19 @@ class _Answer:
 
 
 class Answers:
-    """All answers of a log by request: kept calls and the exact duplicates that they stand for."""
+    """All answers of a log by request: kept calls and the exact duplicates that they stand for.
 
-    def __init__(self, entries: Iterable[Entry], spool: Spool, verified_from: float) -> None:
+    In memory are those of requests that have several.
+    """
+
+    def __init__(self, entries: Sequence[Entry], spool: Spool, verified_from: float) -> None:
         self._spool = spool
         self._verified_from = verified_from
         self._by_request: dict[bytes, dict[bytes, _Answer]] = defaultdict(dict)
+        several = _several(entries)
         for entry in entries:
+            if entry.request not in several:
+                continue
             self._add(entry, entry.answer, _Answer(entry.reply, self._label(entry), 1, entry.finish))
             for place in entry.more:
                 self._add(entry, answer_hash(spool.value(place)), _Answer(place, self._label(entry), 1, None))
@@ -59,17 +65,28 @@ class Answers:
 
     def reference(self, entry: Entry) -> Reference:
         """The answer of a call itself."""
-        return self._made(self._by_request[entry.request][entry.answer], entry.finish, entry.reply)
+        answers = self._by_request.get(entry.request)
+        alone = _Answer(entry.reply, self._label(entry), 1, entry.finish)
+        return self._made(alone if answers is None else answers[entry.answer], entry.finish, entry.reply)
 
     def also(self, entry: Entry) -> tuple[Reference, ...]:
         """Other answers to the same request, the surest and then the most frequent first."""
-        others = [one for key, one in self._by_request[entry.request].items() if key != entry.answer]
+        others = [one for key, one in self._by_request.get(entry.request, {}).items() if key != entry.answer]
         others.sort(key=lambda one: (-_STRENGTH[one.label], -one.count))
         return tuple(self._made(one, one.finish, one.reply) for one in others)
 
     def _made(self, answer: _Answer, finish: str | None, place: int) -> Reference:
         reply: Payload = self._spool.value(place)
         return Reference(reply if finish is None else {**reply, "finish_reason": finish}, answer.label, answer.count)
+
+
+def _several(entries: Iterable[Entry]) -> frozenset[bytes]:
+    """The requests that have, or may have, several answers."""
+    seen: set[bytes] = set()
+    found: set[bytes] = set()
+    for entry in entries:
+        (found if entry.more or entry.request in seen else seen).add(entry.request)
+    return frozenset(found)
 
 
 def family_of(tools: bool, reply: Payload) -> Family:
@@ -85,14 +102,15 @@ def disagreement(entries: Iterable[Entry], spool: Spool) -> tuple[DisagreementRo
 
     entries: in the order of time, exact duplicates still among them. Empty where no request occurs again.
     """
-    pairs: dict[bytes, list[Entry]] = defaultdict(list)
+    first: dict[bytes, Entry] = {}
+    pairs: dict[bytes, tuple[Entry, Entry]] = {}
     for entry in entries:
-        if len(pairs[entry.request]) < 2:
-            pairs[entry.request].append(entry)
+        earlier = first.setdefault(entry.request, entry)
+        if earlier is not entry and entry.request not in pairs:
+            pairs[entry.request] = earlier, entry
     by_agent: dict[str | None, list[str]] = defaultdict(list)
-    for pair in pairs.values():
-        if len(pair) == 2:
-            by_agent[pair[0].agent].append(_difference(*(spool.value(one.reply) for one in pair)))
+    for one, other in pairs.values():
+        by_agent[one.agent].append(_difference(spool.value(one.reply), spool.value(other.reply)))
     if not by_agent:
         return ()
     every = [one for found in by_agent.values() for one in found]

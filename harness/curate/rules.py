@@ -7,8 +7,8 @@ from typing import Final
 
 from harness.config.curate import CurateOptions
 from harness.curate.entry import Entry
+from harness.curate.log import Outside
 from harness.errors import ConfigError
-from harness.records.logs import LogRecord
 
 __all__ = ["BY_CONTENT", "CUT_OFF", "FIRST", "Books", "FirstRules", "drop_by_content", "drop_duplicates"]
 
@@ -64,7 +64,7 @@ class FirstRules:
         self._since = moment(options.since, "curate.since")
         self._until = moment(options.until, "curate.until")
 
-    def __call__(self, record: LogRecord) -> str | None:
+    def __call__(self, record: Outside) -> str | None:
         """The rule that leaves a record out; None: it stays."""
         options = self._options
         if record.human_chat and "human_chat" in self._drop:
@@ -112,13 +112,14 @@ def drop_by_content(entries: Sequence[Entry], options: CurateOptions) -> None:
     Retried: it failed, was cut off or came back empty, and the same request was sent again later in its session.
     """
     drop = frozenset(options.drop)
+    asked = {(entry.session, entry.request) for entry in entries if entry.session is not None and _wrong(entry)}
     last: dict[tuple[str | None, bytes], int] = {}
-    for place, entry in enumerate(entries):
-        if entry.session is not None:
+    for place, entry in enumerate(entries if asked else ()):
+        if (entry.session, entry.request) in asked:
             last[entry.session, entry.request] = place
     for place, entry in enumerate(entries):
         cut = entry.finish in CUT_OFF
-        wrong = entry.failed or cut or entry.empty
+        wrong = _wrong(entry)
         again = wrong and last.get((entry.session, entry.request), place) > place
         checks = (
             ("retried", again, RETRIED),
@@ -131,6 +132,10 @@ def drop_by_content(entries: Sequence[Entry], options: CurateOptions) -> None:
             entry.dropped = FAILED if entry.failed else EMPTY
         if entry.dropped is None and options.max_chars is not None and entry.size > options.max_chars:
             entry.dropped = LONG
+
+
+def _wrong(entry: Entry) -> bool:
+    return entry.failed or entry.finish in CUT_OFF or entry.empty
 
 
 def drop_duplicates(entries: Iterable[Entry]) -> None:

@@ -3,9 +3,9 @@
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from harness.curate.asking import plain_text
 from harness.curate.entry import Entry
 from harness.curate.spool import Spool
-from harness.records.logs import canonical
 
-__all__ = ["Hashes", "Shingles", "jaccard", "shingle"]
+__all__ = ["Hashes", "Shingles", "jaccard", "message_runs", "shingle"]
 
 Hashes = NDArray[np.uint32]
 """Sorted, each once."""
@@ -28,6 +27,8 @@ _LONG: Final = 200
 _MOST_UNITS: Final = 2000
 """Sessions of an agent that its template is learnt from."""
 _LEAST_SESSIONS: Final = 3
+_REMEMBERED: Final = 1 << 16
+"""Messages whose sets are in memory."""
 
 
 def shingle(text: str, role: str) -> Hashes:
@@ -44,6 +45,15 @@ def shingle(text: str, role: str) -> Hashes:
     runs ^= runs >> np.uint64(29)
     runs *= np.uint64(0xBF58476D1CE4E5B9)
     return np.unique((runs >> np.uint64(32)).astype(np.uint32))
+
+
+def message_runs(message: Mapping[str, Any]) -> tuple[bool, Hashes]:
+    """Whether a message may be a prompt template with something filled in, and its runs, template among them."""
+    role = str(message.get("role"))
+    text = [plain_text(message.get("content"))]
+    text += [f"{call.get('name')} {call.get('arguments')}" for call in message.get("tool_calls") or ()]
+    hashes = shingle("\n".join(text), role)
+    return role == "system" or (role == "user" and len(hashes) >= _LONG), hashes
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
@@ -63,24 +73,28 @@ class Shingles:
     and are left out: with them any two calls of an agent would look alike. A tool list counts as one run.
     """
 
-    def __init__(self, spool: Spool, entries: Sequence[Entry], template_frac: float) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        entries: Sequence[Entry],
+        template_frac: float,
+        made: Callable[[int], tuple[bool, Hashes]] | None = None,
+    ) -> None:
+        """made: gives `message_runs` of the message at a place, where they are made already."""
         self._spool = spool
+        self._made = made or (lambda place: message_runs(spool.value(place)))
         self._raw: dict[int, tuple[bool, Hashes]] = {}
-        self._sets: dict[int, Hashes] = {}
-        self._template = _NONE
-        self._template = self._learn(entries, template_frac)
+        self.template = self._learn(entries, template_frac)
+        self._raw.clear()
+        self.message = lru_cache(maxsize=_REMEMBERED)(self._message)
         self.of_call = lru_cache(maxsize=2048)(self._of_places)
 
-    def message(self, place: int) -> Hashes:
+    def _message(self, place: int) -> Hashes:
         """The set of a message, without what is template."""
-        known = self._sets.get(place)
-        if known is None:
-            maybe_template, hashes = self._raw.pop(place) if place in self._raw else self._made(place)
-            known = hashes
-            if maybe_template and len(self._template):
-                known = hashes[~np.isin(hashes, self._template, assume_unique=True)]
-            self._sets[place] = known
-        return known
+        maybe_template, hashes = self._made(place)
+        if maybe_template and len(self.template):
+            return hashes[~np.isin(hashes, self.template, assume_unique=True)]
+        return hashes
 
     def places(self, entry: Entry) -> tuple[int, ...]:
         """What the set of a call is made of: its distinct messages, and its tools, as -2 - place."""
@@ -90,20 +104,12 @@ class Shingles:
     def part(self, place: int) -> Hashes:
         """The set of one of `places`."""
         if place < 0:
-            return np.array([zlib.crc32(canonical(self._spool.value(-2 - place)))], np.uint32)
+            return np.array([zlib.crc32(self._spool.data(-2 - place))], np.uint32)
         return self.message(place)
 
     def _of_places(self, places: tuple[int, ...]) -> Hashes:
         parts = [self.part(place) for place in places]
         return np.unique(np.concatenate(parts)) if parts else _NONE
-
-    def _made(self, place: int) -> tuple[bool, Hashes]:
-        message = self._spool.value(place)
-        role = str(message.get("role"))
-        text = [plain_text(message.get("content"))]
-        text += [f"{call.get('name')} {call.get('arguments')}" for call in message.get("tool_calls") or ()]
-        hashes = shingle("\n".join(text), role)
-        return role == "system" or (role == "user" and len(hashes) >= _LONG), hashes
 
     def _learn(self, entries: Iterable[Entry], frac: float) -> Hashes:
         prompts: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))

@@ -43,14 +43,25 @@ class Spool:
     def put(self, value: object) -> int:
         """The place of a JSON value, which is kept if it is new."""
         data = canonical(value)
-        hashed = blake2b(data, digest_size=16).digest()
+        return self.put_data(blake2b(data, digest_size=16).digest(), data)
+
+    def put_data(self, hashed: bytes, data: bytes) -> int:
+        """The place of a value by the BLAKE2b-128 of its canonical JSON."""
         place = self._places.get(hashed)
         if place is None:
-            place = self._places[hashed] = len(self)
-            self._file.write(data)
-            self._ends.append(self._ends[-1] + len(data))
-            self._unwritten += 1
+            place = self._places[hashed] = self.append(data)
         return place
+
+    def append(self, data: bytes) -> int:
+        """A place of its own for canonical JSON that is not looked up again."""
+        self._file.write(data)
+        self._ends.append(self._ends[-1] + len(data))
+        self._unwritten += 1
+        return len(self) - 1
+
+    def full(self) -> None:
+        """Drops what was needed to find a value again: nothing is put any more."""
+        self._places = {}
 
     def size(self, place: int) -> int:
         """Bytes of a content."""
@@ -58,7 +69,11 @@ class Spool:
 
     def _value(self, place: int) -> Any:
         """The content at a place; nobody changes it."""
+        return orjson.loads(self.data(place))
+
+    def data(self, place: int) -> bytes:
+        """The content at a place as canonical JSON."""
         if self._unwritten:
             self._file.flush()
             self._unwritten = 0
-        return orjson.loads(os.pread(self._file.fileno(), self.size(place), self._ends[place]))
+        return os.pread(self._file.fileno(), self.size(place), self._ends[place])

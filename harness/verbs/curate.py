@@ -1,7 +1,6 @@
 """`do=curate`: the store's calls made fit to measure on."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +11,11 @@ from harness.curate.curated import Curated, Source, curate
 from harness.curate.redaction import Off, Redaction
 from harness.curate.show import show
 from harness.errors import GateFailed
+from harness.executor.cores import cores_of
 from harness.logs.store import LogStore, store_key
+from harness.logs.store.portions import StoreLog
 
 __all__ = ["main"]
-
-_OFF_KEY = b"user groups without redaction"
 
 
 def main(configs: Sequence[CurateConfig]) -> None:
@@ -26,20 +25,14 @@ def main(configs: Sequence[CurateConfig]) -> None:
     folder = Path(options.store or config.store.path)
     key = store_key(config.store.key_env, config.store.key_file)
     secret = None if key is None else key.secret
-    redaction = Off() if options.pii == "off" else Redaction(options, config.pii, secret)
+    redaction = Off(options) if options.pii == "off" else Redaction(options, config.pii, secret)
     with (
         LogStore.open(folder, key=key, reader="do=curate") as store,
+        cores_of(config.executor) as cores,
         console_progress(show=config.progress != "off") as tell,
     ):
-        source = Source(
-            records=partial(store.records),
-            named=str(folder),
-            redact=redaction,
-            user_key=_OFF_KEY if isinstance(redaction, Off) else redaction.key(),
-            redaction=redaction.facts,
-            files=redaction.files,
-        )
-        done = curate(source, options, tell)
+        log = StoreLog.of(store, config.store.key_env, config.store.key_file)
+        done = curate(Source(log, str(folder), redaction), options, tell, cores=cores)
     show(done)
     if options.restore_map is not None and options.pii != "off":
         how = "encrypted with the store's key" if secret else "in the clear, since the store has no key (mode 0600)"

@@ -36,7 +36,7 @@ from harness.suite.spec import load_suite
 from tests.support.report_runs import made_run
 from tests.support.stored_runs import store
 
-__all__ = ["BASE", "Conversion", "convert_config", "gate_table", "runs_of", "stored"]
+__all__ = ["BASE", "Conversion", "convert_config", "gate_table", "runs_of", "stored", "suite_folder"]
 
 BASE = WeightFacts(file="base.Q4_1.gguf", bytes=98_362_432, sha256="b1" * 32, quantization="Q4_1", source="path")
 _MACHINE = MachineFacts(system="Linux x86_64", cpu="A CPU", cores=2, memory_bytes=24 << 30, python="3.11.7")
@@ -101,7 +101,7 @@ class Conversion:
     @classmethod
     def made(cls, root: Path) -> "Conversion":
         """A whole one: its suite, rows, adapter, file, runs, table and ledger."""
-        suite = _suite(root / "suites" / "shop")
+        suite = suite_folder(root / "suites" / "shop")
         config = convert_config(
             "suite=local", f"suite.path={suite}", "suite.name=shop", f"paths.results={root}/results"
         )
@@ -125,7 +125,8 @@ def _parent(path: Path) -> Path:
     return path
 
 
-def _suite(folder: Path) -> Path:
+def suite_folder(folder: Path) -> Path:
+    """A small suite of questions, made of curated calls."""
     folder.mkdir(parents=True)
     policy = "{policy: rules, version: 1}"
     (folder / "suite.yaml").write_text(

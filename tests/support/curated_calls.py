@@ -1,12 +1,17 @@
 """Logged calls made up for curating: sessions of an agent with tools, personal data, repeats and failures."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.assets.progress import silent
 from harness.config.curate import CurateOptions
 from harness.curate.curated import Curated, Source, curate
+from harness.curate.redaction import Off
+from harness.logs.store.portions import RowFacts
 from harness.records import Usage
 from harness.records.logs import LogRecord
 
@@ -68,8 +73,48 @@ def sessions(count: int, steps: int = 4, first: int = 1, **more: Any) -> list[Lo
     return [one for number in range(first, first + count) for one in session(number, steps, **more)]
 
 
+@dataclass(frozen=True)
+class HeldReader:
+    """Gives records that are held in memory."""
+
+    records: tuple[LogRecord, ...]
+
+    def open(self) -> Callable[[int, int], Iterator[LogRecord]]:
+        """Rows are their places."""
+        return lambda first, end: iter(self.records[first:end])
+
+
+@dataclass(frozen=True)
+class HeldLog:
+    """A log that is held in memory."""
+
+    records: Sequence[LogRecord]
+
+    @property
+    def reader(self) -> HeldReader:
+        """For this process."""
+        return HeldReader(tuple(self.records))
+
+    def noted(self) -> AbstractContextManager[None]:
+        """Nobody takes note."""
+        return nullcontext()
+
+    def facts(self, text: str) -> Iterator[RowFacts]:
+        """What each record tells by itself."""
+        for one in self.records:
+            extra = json.dumps(one.extra)
+            yield RowFacts(
+                one.id, one.session, one.user, one.human_chat, one.cached, one.agent, one.model, one.at, one.outcome,
+                extra if text in extra else None, len(one.messages),
+            )  # fmt: skip
+
+    def names(self, first: int, end: int) -> Iterator[str]:
+        """Of sessions, spans and parents."""
+        names = (name for one in self.records[first:end] for name in (one.session, one.span, one.parent))
+        return (name for name in names if name)
+
+
 def curated(folder: Path, records: Sequence[LogRecord], name: str = "it", **options: Any) -> Curated:
     """Curates without redaction."""
     chosen = CurateOptions(name=name, out=str(folder), pii="off", i_know=True, **options)
-    source = Source(lambda: records, "test", lambda read: iter(read()), b"k" * 32, dict)
-    return curate(source, chosen, silent)
+    return curate(Source(HeldLog(records), "test", Off(chosen)), chosen, silent)

@@ -60,7 +60,7 @@ class Likeness:
         self._entries = {one.id: self._entry(one, shared) for one in samples}
         shingles = Shingles(self._spool, list(self._entries.values()), _TEMPLATE_FRAC)
         self._shingles = shingles
-        self._near = Near(self._spool, shingles, THRESHOLD, _PERMS)
+        self._near = Near(self._spool, shingles, THRESHOLD, _PERMS, self._entries.values())
         self._numbers = {name: self._near.number(entry) for name, entry in self._entries.items()}
 
     def __enter__(self) -> Self:

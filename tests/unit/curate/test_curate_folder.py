@@ -1,6 +1,6 @@
 """The curated folder: what is written is read back, the same bytes for the same inputs, whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -8,14 +8,31 @@ import pytest
 
 from harness.assets.progress import Progress, silent
 from harness.config.curate import CurateOptions
+from harness.config.pii import PiiConfig
 from harness.curate.curated import Source, curate
-from harness.curate.pii.rules import rules_detector
-from harness.curate.pseudonyms import Pseudonyms
-from harness.curate.redact import Redactor
+from harness.curate.intake import LEARNING, REDACTING
+from harness.curate.redaction import Off, Redaction
 from harness.errors import DataError
 from harness.records.logs import LogRecord
 from harness.store.calls import CALLS, CONTENTS, read_calls, read_curated
-from tests.support.curated_calls import SYSTEM, TOOLS, call, curated, sessions
+from tests.support.curated_calls import SYSTEM, TOOLS, HeldLog, HeldReader, call, curated, sessions
+
+
+class _CutOff(HeldLog):
+    """A log whose reader is interrupted in the middle."""
+
+    @property
+    def reader(self) -> HeldReader:
+        return _CutOffReader(tuple(self.records))
+
+
+class _CutOffReader(HeldReader):
+    def open(self) -> Callable[[int, int], Iterator[LogRecord]]:
+        def read(first: int, end: int) -> Iterator[LogRecord]:
+            yield from self.records[first : first + 1]
+            raise KeyboardInterrupt
+
+        return read
 
 
 def test_calls_are_read_back_as_they_were_logged(tmp_path: Path) -> None:
@@ -65,13 +82,9 @@ def test_folder_of_before_stays_whole_when_curating_is_cut_off(tmp_path: Path) -
     before = curated(tmp_path, sessions(2))
     held = (before.folder / CALLS).read_bytes()
 
-    def cut_off() -> Iterator[LogRecord]:
-        yield call("a", "hello")
-        raise KeyboardInterrupt
-
     options = CurateOptions(name="it", out=str(tmp_path), pii="off", i_know=True)
     with pytest.raises(KeyboardInterrupt):
-        curate(Source(cut_off, "test", lambda read: iter(read()), b"k" * 32, dict), options, silent)
+        curate(Source(_CutOff(sessions(2)), "test", Off(options)), options, silent)
 
     assert (before.folder / CALLS).read_bytes() == held
     assert [one.name for one in tmp_path.iterdir() if one.suffix == ".partial"] == []
@@ -117,31 +130,25 @@ def test_notes_say_what_the_log_does_not(tmp_path: Path, session: str | None) ->
     assert one.notes == (("no session logged",) if session is None else ()) + ("no time logged",)
 
 
-def test_first_reading_tells_how_far_it_is(tmp_path: Path) -> None:
-    records = sessions(50)
-    redactor = Redactor(rules_detector(), Pseudonyms(b"k" * 32))
-    source = Source(lambda: records, "test", redactor.records, b"k" * 32, dict)
+def test_both_readings_tell_how_far_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_PSEUDONYM_KEY", "k" * 44)
     told: list[Progress] = []
+    options = CurateOptions(name="it", out=str(tmp_path))
 
-    curate(source, CurateOptions(name="it", out=str(tmp_path)), told.append)
+    curate(Source(HeldLog(sessions(20)), "test", Redaction(options, PiiConfig())), options, told.append, part=20)
 
-    learning = [one.done for one in told if one.what == "learning what is personal"]
-    assert len(learning) == len(records) // 64
-    assert learning == sorted(learning)
-    assert learning[0] > 0
-    assert told.index(Progress("learning what is personal", learning[-1], None)) < next(
-        place for place, one in enumerate(told) if one.what == "reading and redacting"
-    )
+    steps = {what: [one.done for one in told if one.what == what] for what in (LEARNING, REDACTING)}
+    assert all(len(done) > 5 and done == sorted(done) and done[0] > 0 for done in steps.values())
+    assert [one.what for one in told if one.what in steps] == [what for what in steps for _ in steps[what]]
 
 
 def test_reading_without_redaction_learns_nothing(tmp_path: Path) -> None:
     told: list[Progress] = []
-    records = sessions(50)
-    source = Source(lambda: records, "test", lambda read: iter(read()), b"k" * 32, dict)
+    options = CurateOptions(name="it", out=str(tmp_path), pii="off", i_know=True)
 
-    curate(source, CurateOptions(name="it", out=str(tmp_path), pii="off", i_know=True), told.append)
+    curate(Source(HeldLog(sessions(20)), "test", Off(options)), options, told.append, part=20)
 
-    assert "learning what is personal" not in {one.what for one in told}
+    assert LEARNING not in {one.what for one in told}
 
 
 def test_nobody_else_can_read_what_was_curated(tmp_path: Path) -> None:

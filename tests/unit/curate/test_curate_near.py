@@ -1,12 +1,14 @@
 """Near duplicates: what is found, and what is template and not content."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from datasketch import MinHash, MinHashLSH
 
-from harness.curate.near import bands
-from harness.curate.shingles import jaccard, shingle
+from harness.curate.buckets import bands, buckets_of, signatures
+from harness.curate.shingles import Hashes, jaccard, shingle
 from harness.store.calls import read_calls
 from tests.support.curated_calls import START, call, curated, said, sessions
 
@@ -87,3 +89,38 @@ def test_what_is_filled_into_a_shared_prompt_still_tells_calls_apart_and_alike(t
 
     assert groups["again/0"] == groups["s5/0"]
     assert len(set(groups.values())) == 10
+
+
+@pytest.fixture
+def sets() -> list[Hashes]:
+    """An empty set, one that is larger than what is permuted at once, and pairs of any likeness."""
+    chance = np.random.default_rng(3)
+    drawn = [np.unique(chance.integers(0, 1 << 32, 40, np.uint32)) for _ in range(60)]
+    mixed = [np.unique(np.concatenate([one[:cut], other[cut:]])) for one, other in pairwise(drawn) for cut in (5, 36)]
+    return [np.empty(0, np.uint32), np.unique(chance.integers(0, 1 << 32, 40_000, np.uint32)), *drawn, *mixed]
+
+
+def test_signatures_are_those_of_datasketch(sets: list[Hashes]) -> None:
+    made = MinHash(num_perm=128, scheme="affine32").permutations
+
+    ours = signatures(sets, made)
+
+    for place, one in enumerate(sets):
+        theirs = MinHash(num_perm=128, hashfunc=int, scheme="affine32")
+        theirs.update_batch(one.tolist())
+        assert (ours[:, place] == theirs.hashvalues).all()
+
+
+def test_candidates_are_those_of_datasketch(sets: list[Hashes]) -> None:
+    theirs = MinHashLSH(num_perm=128, params=bands(0.8, 128))
+    signed = signatures(sets, MinHash(num_perm=128, scheme="affine32").permutations)
+    for place in range(len(sets)):
+        theirs.insert(place, MinHash(hashvalues=signed[:, place], scheme="affine32"))
+
+    ours = buckets_of([(place,) for place in range(len(sets))], sets.__getitem__, 0.8, 128)
+
+    found = [ours.others(place) for place in range(len(sets))]
+    assert sum(map(len, found)) > 20
+    for place, others in enumerate(found):
+        asked = theirs.query(MinHash(hashvalues=signed[:, place], scheme="affine32"))
+        assert others == sorted(one for one in asked if one != place)

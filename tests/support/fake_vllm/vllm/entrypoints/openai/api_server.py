@@ -1,7 +1,8 @@
 """In vLLM's place where tests run without it: takes its command line, and passes each connection on to a stand-in.
 
-`--behind URL`: the stand-in. `--note FILE`: where to write the command line and the environment. `--say TEXT`: last
-words before it fails. `--family`: starts processes that do not want to end, as an engine's might not.
+`--behind URL`: the stand-in. `--note FILE`: where to write the command line and the environment; `--note-in FOLDER`:
+each process in a file of its own. `--say TEXT`: last words before it fails. `--family`: starts processes that do not
+want to end, as an engine's might not.
 """
 
 import argparse
@@ -23,6 +24,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--port", type=int)
     parser.add_argument("--behind")
     parser.add_argument("--note")
+    parser.add_argument("--note-in")
     parser.add_argument("--say")
     parser.add_argument("--family", action="store_true")
     return parser.parse_known_args()[0]
@@ -52,6 +54,8 @@ async def serve(host: str, port: int, behind: str) -> None:
 
 def main() -> None:
     asked = options()
+    if asked.note_in:
+        asked.note = Path(asked.note_in, f"{os.getpid()}.json")
     if asked.note:
         Path(asked.note).write_text(json.dumps({"argv": sys.argv[1:], "environ": dict(os.environ)}))
     if asked.say is not None:
