@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-__all__ = ["MINILM_SHA256", "VectorCache", "cosine", "embed_texts", "load_embedder"]
+__all__ = ["MINILM_SHA256", "VectorCache", "cosine", "embed_texts", "fetch_embedder", "load_embedder"]
 
 MINILM_SHA256: Final = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 """Of the weights: vectors of other weights are not comparable."""
@@ -52,6 +53,20 @@ Embedder = Callable[[str], "Vectors"]
 """One text to one vector of shape (384,) and length 1."""
 
 
+def fetch_embedder(cache: Path, on_progress: OnProgress | None = None) -> tuple[Path, Path]:
+    """The files of weights (23 MB) and tokenizer, fetched into `cache` if need be.
+
+    Raises AssetError without them, ConfigError without the packages.
+    """
+    for name in ("onnxruntime", "tokenizers"):
+        if find_spec(name) is None:
+            raise ConfigError(f"embeddings need {name}: {extra('suites')}")
+    return (
+        fetch(_WEIGHTS, cache=cache, on_progress=on_progress, key="embedding").path,
+        fetch(_TOKENIZER, cache=cache, on_progress=on_progress, key="embedding").path,
+    )
+
+
 def load_embedder(
     cache: Path, on_progress: OnProgress | None = None, threads: int = 1, most_tokens: int = _MOST_TOKENS
 ) -> Embedder:
@@ -61,13 +76,11 @@ def load_embedder(
     from several threads. An empty text has the vector of its two marker tokens. Raises AssetError without
     weights, ConfigError without the packages.
     """
-    try:
-        import onnxruntime
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ConfigError(f"embeddings need {error.name}: {extra('suites')}") from None
-    weights = fetch(_WEIGHTS, cache=cache, on_progress=on_progress, key="embedding").path
-    tokenizer = Tokenizer.from_file(str(fetch(_TOKENIZER, cache=cache, on_progress=on_progress, key="embedding").path))
+    weights, words = fetch_embedder(cache, on_progress)
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(words))
     tokenizer.no_padding()
     tokenizer.enable_truncation(most_tokens)
     options = onnxruntime.SessionOptions()

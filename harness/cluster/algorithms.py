@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
     Matrix = NDArray[np.float32]
 
-__all__ = ["Choice", "Resampled", "centred", "group", "middles", "resampled"]
+__all__ = ["Choice", "centred", "group", "middles"]
 
 _FENCE: Final = 1.5
 _SAME: Final = 1e-5
@@ -139,42 +139,3 @@ def _cut(tree: "NDArray[np.float64]", rows: "Matrix", k: int, choice: Choice) ->
     start = np.stack([rows[labels == label].mean(axis=0) for label in range(int(labels.max()) + 1)])
     fitted = KMeans(len(start), init=start, n_init=1, random_state=choice.seed).fit(rows)
     return np.unique(fitted.labels_, return_inverse=True)[1].astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Resampled:
-    """What came back when parts of the rows were grouped anew."""
-
-    aris: list[float]
-    """Adjusted Rand index of each part with the labels; noise is a group."""
-    jaccards: list[float | None]
-    """By label: mean Jaccard index with the likest group of each part; None where no part had two of its rows.
-
-    Source: Hennig 2007, Cluster-wise assessment of cluster stability. From .75 on a cluster is valid and stable; .6 to
-    .75 is a pattern whose borders are in doubt; below that it is not to be trusted.
-    """
-
-
-def resampled(rows: "Matrix", labels: "Labels", choice: Choice, times: int, share: float = 0.8) -> Resampled:
-    """The labels held against the groups that are found anew on parts of the rows."""
-    from sklearn.metrics import adjusted_rand_score
-
-    aris: list[float] = []
-    likest: list[list[float]] = [[] for _ in range(int(labels.max(initial=-1)) + 1)]
-    for turn in range(times):
-        draw = np.random.default_rng((choice.seed, turn))
-        part = draw.choice(len(rows), round(share * len(rows)), replace=False)
-        known, found = labels[part], group(rows[part], choice)
-        aris.append(float(adjusted_rand_score(known, found)))
-        for label, values in enumerate(likest):
-            own = known == label
-            if own.sum() >= 2:
-                values.append(_likest(own, found))
-    return Resampled(aris, [float(np.mean(values)) if values else None for values in likest])
-
-
-def _likest(own: "NDArray[np.bool_]", found: "Labels") -> float:
-    """The Jaccard index of these rows with the group that it is highest for; noise is no group."""
-    shared = np.bincount(found[own & (found >= 0)], minlength=1)
-    whole = np.bincount(found[found >= 0], minlength=len(shared))[: len(shared)]
-    return float((shared / (own.sum() + whole - shared)).max())

@@ -1,6 +1,7 @@
 """Calls to nodes to tasks: the pure middle of `do=cluster`."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -8,18 +9,21 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from harness import __version__
-from harness.cluster.algorithms import Choice, resampled
+from harness.cluster.algorithms import Choice
 from harness.cluster.features import MOST_TEXT, Features, masked
 from harness.cluster.figures import costs_of, growth_of, map_of, weeks_of
 from harness.cluster.folder import Kept
 from harness.cluster.known import known_node, node_names
 from harness.cluster.labels import actions_of, family_of, name_of, words_of
 from harness.cluster.nodes import Node, find_nodes, parts_of, template_text, unit_hashes
+from harness.cluster.stability import Again, Grouping, again_of, resampled, stability_of
 from harness.cluster.tasks import Known, Naming, Tasks, known_cluster, merge, noise_id, split, tasks_of
+from harness.cluster.threads import one_thread
 from harness.cluster.vectors import BESIDE, Embedding, rows_of
 from harness.config.cluster import ClusterOptions
+from harness.cores import ONE_CORE, Cores
 from harness.errors import ConfigError
-from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint, Stability
+from harness.records.cluster import AgentNode, Cluster, ClusterBook, MapPoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Built", "build"]
 
 _ON_MAP: Final = 1_500
-_STABILITY_ON: Final = 3_000
-_SHARE: Final = 0.8
 _BLOCK: Final = 50_000
 """Rows that are in memory at once."""
+_SMALL: Final = 5_000
+"""Calls below which other processes would take longer to begin than what they are asked for."""
 _MEDOIDS: Final = 3
 _EXAMPLE: Final = 240
 _TIP: Final = 160
@@ -64,6 +68,7 @@ class _Work:
     """What varies, by row, where the template was taken off it."""
     drawn: list[tuple[int, str, "Matrix", int]] = field(default_factory=list)
     """Of the map: row, cluster, vector, node."""
+    again: list[Again] = field(default_factory=list)
     stability: list[tuple[int, list[float]]] = field(default_factory=list)
     comes_back: dict[str, float | None] = field(default_factory=dict)
     """Of each cluster that was resampled, its own stability."""
@@ -74,8 +79,10 @@ class _Work:
         return self.texts.get(row) or self.features.texts[self.features.calls[row].text][:MOST_TEXT]
 
 
-def build(features: Features, options: ClusterOptions, embedding: Embedding, kept: Kept) -> Built:
-    """The clusters of the calls, going on from `kept`, which is changed.
+def build(
+    features: Features, options: ClusterOptions, embedding: Embedding, kept: Kept, cores: Cores = ONE_CORE
+) -> Built:
+    """The clusters of the calls, going on from `kept`, which is changed: the same for any number of processors.
 
     Raises ConfigError where edits name no cluster, or another embedding made what is there.
     """
@@ -88,16 +95,30 @@ def build(features: Features, options: ClusterOptions, embedding: Embedding, kep
     choice = Choice(options.algorithm, options.k, options.min_size, options.sample, options.seed)
     work = _Work(features, options, choice, kept, Naming.after(kept), embedding)
     wanted = {name: known_cluster(kept, name) for name in options.split}
-    for node_id, node in _named_nodes(work):
-        _cluster_node(work, node_id, node, [name for name, owner in wanted.items() if owner == node_id])
+    where = cores if len(features.calls) >= _SMALL else ONE_CORE
+    with one_thread():
+        _stability(work, list(where.map(Grouping(), _cluster(work, wanted))))
+        return _built(work, wanted)
+
+
+def _built(work: _Work, wanted: dict[str, str]) -> Built:
     absent = set(wanted.values()) - {node.id for node in work.nodes}
     if absent:
         raise ConfigError(
-            f"cluster.split: no call of node {min(absent)} is in {options.calls}, so there is nothing to part"
+            f"cluster.split: no call of node {min(absent)} is in {work.options.calls}, so there is nothing to part"
         )
     book = _book(work)
-    kept.book = book
-    return Built(kept, book, _points(work))
+    work.kept.book = book
+    return Built(work.kept, book, _points(work))
+
+
+def _cluster(work: _Work, wanted: dict[str, str]) -> "Iterator[tuple[Matrix, Choice]]":
+    """Clusters node after node; after each, what of it is to be grouped anew, while the next one is clustered."""
+    for node_id, node in _named_nodes(work):
+        _cluster_node(work, node_id, node, [name for name, owner in wanted.items() if owner == node_id])
+        if work.again:
+            for part in work.again[-1].parts():
+                yield part, work.choice
 
 
 def _named_nodes(work: _Work) -> list[tuple[str, Node]]:
@@ -166,7 +187,7 @@ def _blocks(work: _Work, node: Node, to_split: list[str]) -> list[list[int]]:
 
 
 def _note(work: _Work, tasks: Tasks, block: list[int], *, first: bool) -> None:
-    """Who is where, the calls of the middle, some for the map, and how stable it is."""
+    """Who is where, the calls of the middle, some for the map, and what is to be grouped anew."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, owner in enumerate(tasks.owners):
         places[owner].append(place)
@@ -177,7 +198,8 @@ def _note(work: _Work, tasks: Tasks, block: list[int], *, first: bool) -> None:
             work.medoids[owner] = [block[place] for place in _middle_ones(tasks.rows, members)]
     _draw(work, tasks, block, 10 if first else 0)
     if first:
-        _stability(work, tasks, places)
+        again = again_of(tasks, list(places), work.choice, work.sizes[tasks.node], work.options.stability)
+        work.again += [again] if again else []
 
 
 def _texts(work: _Work, node: Node, block: list[int]) -> tuple[list[str], list[int]]:
@@ -219,19 +241,13 @@ def _draw(work: _Work, tasks: Tasks, block: list[int], least: int) -> None:
     ]
 
 
-def _stability(work: _Work, tasks: Tasks, places: dict[str, list[int]]) -> None:
-    """Groups parts of the node anew, where there is more than one task to be told apart."""
-    tasks_here = [name for name in places if not name.endswith(".noise")]
-    if not work.options.stability or len(tasks_here) < 2:
-        return
-    part = np.arange(len(tasks.rows))
-    if len(part) > _STABILITY_ON:
-        part = np.random.default_rng(work.options.seed).choice(len(part), _STABILITY_ON, replace=False)
-    numbers = {name: number for number, name in enumerate(tasks_here)}
-    labels = np.array([numbers.get(tasks.owners[place], -1) for place in part.tolist()], dtype=np.int64)
-    found = resampled(tasks.rows[part], labels, work.choice, work.options.stability, _SHARE)
-    work.stability.append((work.sizes[tasks.node], found.aris))
-    work.comes_back.update(zip(tasks_here, found.jaccards, strict=False))
+def _stability(work: _Work, groups: "list[NDArray[np.int64]]") -> None:
+    """How alike the groups are that were found anew, node by node."""
+    left = iter(groups)
+    for one in work.again:
+        found = resampled(one.labels, one.draws, [next(left) for _ in one.draws])
+        work.stability.append((one.calls, found.aris))
+        work.comes_back.update(zip(one.tasks, found.jaccards, strict=False))
 
 
 def _name_nodes(work: _Work) -> None:
@@ -261,7 +277,7 @@ def _book(work: _Work) -> ClusterBook:
         rows=len(calls),
         assigned=work.assigned,
         coverage=(total - noise) / total if total else None,
-        stability=_stability_of(work),
+        stability=stability_of(work.stability, work.options.stability),
         notes=_notes(work),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         harness=__version__,
@@ -330,16 +346,6 @@ def _absent_clusters(work: _Work) -> list[Cluster]:
         "growth_per_week": None,
     }
     return [one.model_copy(update=gone) for one in old if one.id not in work.members and not one.noise]
-
-
-def _stability_of(work: _Work) -> Stability:
-    """Means over the nodes, weighed by their calls."""
-    sizes = sum(size for size, _ in work.stability)
-    if not sizes:
-        return Stability(ari=None, lowest=None, resamples=work.options.stability, share=_SHARE, calls=0)
-    mean = sum(size * float(np.mean(found)) for size, found in work.stability) / sizes
-    lowest = min(min(found) for _, found in work.stability)
-    return Stability(ari=mean, lowest=lowest, resamples=work.options.stability, share=_SHARE, calls=sizes)
 
 
 def _notes(work: _Work) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from sys import intern
+from typing import Any, Final, Generic, TypeVar
 
 from harness.records.call import Call
 from harness.records.logs import Payload, canonical
 
-__all__ = ["Features", "Seen", "features_of", "masked", "plain_text"]
+__all__ = ["Features", "Seen", "Table", "features_of", "masked", "plain_text"]
 
 T = TypeVar("T")
 
@@ -74,6 +75,10 @@ class Seen:
     """How the reply's text begins and how long it is: enough to guess what kind of task it is."""
     reply_chars: int
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A million come from other processes: without the names of the fields each is a quarter of the bytes."""
+        return Seen, tuple(getattr(self, name) for name in self.__slots__)
+
 
 @dataclass(slots=True)
 class Features:
@@ -87,12 +92,16 @@ class Features:
     texts: list[str] = field(default_factory=list)
 
 
-class _Table(Generic[T]):
+class Table(Generic[T]):
+    """A list with each value once, and where each is."""
+
     def __init__(self, values: list[T]) -> None:
+        """values: an empty list that is filled."""
         self._values = values
         self._places: dict[T, int] = {}
 
     def place(self, value: T) -> int:
+        """The value's place; one that is new comes last."""
         found = self._places.get(value)
         if found is None:
             found = self._places[value] = len(self._values)
@@ -103,7 +112,7 @@ class _Table(Generic[T]):
 def features_of(calls: Iterable[Call]) -> Features:
     """The features of calls, read once from the first to the last; their histories are not kept."""
     found = Features()
-    prompts, tools, texts = _Table(found.prompts), _Table(found.tools), _Table(found.texts)
+    prompts, tools, texts = Table(found.prompts), Table(found.tools), Table(found.texts)
     for call in calls:
         system, instruction = _instruction(call)
         trigger, text = _varying(call)
@@ -114,15 +123,15 @@ def features_of(calls: Iterable[Call]) -> Features:
                 prompt=prompts.place(instruction[:_MOST_PROMPT]),
                 system=system,
                 tools=tools.place(tuple(sorted({str(tool.get("name", "")) for tool in call.tools}))),
-                form=_form(call.params.get("response_format")),
+                form=intern(_form(call.params.get("response_format"))),
                 text=texts.place(text),
-                trigger=trigger,
-                action=_action(call.reference.reply),
+                trigger=intern(trigger),
+                action=intern(_action(call.reference.reply)),
                 step=call.step
                 if call.step is not None
                 else sum(one.get("role") == "assistant" for one in call.messages),
                 weight=call.weight,
-                family=call.family,
+                family=intern(call.family),
                 prompt_tokens=call.usage.prompt_tokens,
                 output_tokens=call.usage.output_tokens,
                 usd=call.cost_usd,

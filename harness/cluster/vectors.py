@@ -1,7 +1,7 @@
 """The rows that are clustered: the embedding of what varies beside what a call answers, what it did, and its step."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +14,8 @@ from harness.assets.progress import OnProgress, Progress
 from harness.assets.store import cache_dir
 from harness.cluster.features import Seen
 from harness.cluster.served import Served, served
-from harness.embed import MINILM_SHA256, Embedder, VectorCache, load_embedder
+from harness.cores import ONE_CORE, Cores
+from harness.embed import MINILM_SHA256, VectorCache, fetch_embedder, load_embedder
 from harness.errors import ConfigError, extra
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ BESIDE: Final = _ACTIONS + _TRIGGERS + _STEPS
 """Columns of a row beside those of its text."""
 _HASHED: Final = 512
 """Width of TF-IDF rows: words hashed to signed places, so that new words find a place too."""
+_PLACES: Final = 1 << 16
+_FITTED: Final = 50_000
+"""Texts that words are weighed by."""
+_HASHED_AT_ONCE: Final = 10_000
 _AT_ONCE: Final = 2_000
+_EMBEDDED: Final = 200
+"""Texts of a part: some seconds."""
 _LOADERS: Final = {
     "model2vec": ("model2vec", "StaticModel"),
     "sentence-transformers": ("sentence_transformers", "SentenceTransformer"),
@@ -63,9 +70,13 @@ def need_sklearn() -> None:
 
 
 def embedding_named(
-    name: str, tell: OnProgress | None = None, url: str | None = None, key_env: str | None = None
+    name: str,
+    tell: OnProgress | None = None,
+    url: str | None = None,
+    key_env: str | None = None,
+    cores: Cores = ONE_CORE,
 ) -> Embedding:
-    """The embedding of that name, its weights loaded with the first text.
+    """The embedding of that name, its weights loaded with the first text. cores: of `minilm` and `tfidf`.
 
     url, key_env: of a served one (`openai:NAME`). Raises ConfigError for an unknown one.
     """
@@ -76,9 +87,9 @@ def embedding_named(
     if url is not None or key_env is not None:
         raise ConfigError(f"cluster.embedding_url and embedding_key_env are for openai:NAME, and embedding is {name}")
     if name == "minilm":
-        return Embedding(f"minilm@{MINILM_SHA256[:12]}", lambda texts: _minilm(texts, tell))
+        return Embedding(f"minilm@{MINILM_SHA256[:12]}", lambda texts: _minilm(texts, tell, cores))
     if name == "tfidf":
-        return Embedding("tfidf", lambda texts: _tfidf(texts)(texts), _tfidf)
+        return Embedding("tfidf", lambda texts: _tfidf(texts, cores)(texts), lambda texts: _tfidf(texts, cores))
     if kind in {"model2vec", "sentence-transformers"} and model:
         return Embedding(name, _of_package(kind, model))
     found = [one for one in entry_points(group=GROUP) if one.name == kind]
@@ -117,20 +128,43 @@ def _of_package(kind: str, model: str) -> Callable[[Sequence[str]], "Matrix"]:
     return embed
 
 
-def _minilm(texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
-    """Two at a time."""
-    loaded: list[Embedder] = []
+@dataclass(frozen=True, slots=True)
+class _MiniLm:
+    """Of some texts their vectors."""
+
+    threads: int
+    """Texts at once in a process."""
+
+    def open(self) -> "Callable[[Sequence[str]], Matrix]":
+        """With the weights loaded, from the cache of the machine that this is."""
+        embed = load_embedder(cache_dir())
+        if self.threads == 1:
+            return lambda texts: np.stack([embed(text) for text in texts])
+
+        def several(texts: Sequence[str]) -> "Matrix":
+            with ThreadPoolExecutor(self.threads) as pool:
+                return np.stack(list(pool.map(embed, texts)))
+
+        return several
+
+
+def _minilm(texts: Sequence[str], tell: OnProgress | None, cores: Cores) -> "Matrix":
+    """On one processor two at a time, as one waits now and then; on several one in each."""
+    stage = _MiniLm(2 if cores.count == 1 else 1)
 
     def make(fresh: Sequence[str]) -> "Matrix":
-        if not loaded:
-            try:
-                loaded.append(load_embedder(cache_dir(), tell))
-            except ConfigError as error:
-                raise ConfigError(f"{error}; cluster.embedding=tfidf needs nothing more") from None
-        with ThreadPoolExecutor(2) as pool:
-            return np.stack(list(pool.map(loaded[0], fresh)))
+        try:
+            fetch_embedder(cache_dir(), tell)
+            return np.concatenate(list(cores.map(stage, _parts(fresh, _EMBEDDED))))
+        except ConfigError as error:
+            raise ConfigError(f"{error}; cluster.embedding=tfidf needs nothing more") from None
 
     return _kept(texts, VectorCache(cache_dir() / "vectors.sqlite"), make)
+
+
+def _parts(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]
 
 
 def _of_server(server: Served, texts: Sequence[str], tell: OnProgress | None) -> "Matrix":
@@ -169,21 +203,38 @@ def _kept(texts: Sequence[str], cache: VectorCache, make: Callable[[Sequence[str
     return unit(found if found is not None else np.zeros((0, 1), dtype=np.float32))
 
 
-def _tfidf(fitted_on: Sequence[str]) -> Callable[[Sequence[str]], "Matrix"]:
-    """Hashed words, weighed by how few of the first 50,000 texts have them; dense, 512 wide."""
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+@dataclass(frozen=True, slots=True)
+class _Hashing:
+    """Of some texts how often each has which word: a sparse array, words hashed to 65,536 places."""
 
-    hasher = HashingVectorizer(
-        n_features=1 << 16, norm=None, alternate_sign=False, stop_words="english", dtype=np.float32
-    )
-    idf = TfidfTransformer(sublinear_tf=True).fit(hasher.transform(fitted_on[:50_000] or [""]))
-    folding = _folding(1 << 16)
+    def open(self) -> Callable[[Sequence[str]], Any]:
+        """Nothing is learned from one part for the next."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        hasher = HashingVectorizer(
+            n_features=_PLACES, norm=None, alternate_sign=False, stop_words="english", dtype=np.float32
+        )
+        hashed: Callable[[Sequence[str]], Any] = hasher.transform
+        return hashed
+
+
+def _tfidf(fitted_on: Sequence[str], cores: Cores) -> "Callable[[Sequence[str]], Matrix]":
+    """Hashed words, weighed by how few of the first 50,000 texts have them; dense, 512 wide."""
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    first = fitted_on[:_FITTED] or [""]
+    counts = list(cores.map(_Hashing(), _parts(first, _HASHED_AT_ONCE)))
+    idf = TfidfTransformer(sublinear_tf=True).fit(vstack(counts, format="csr"))
+    folding = _folding(_PLACES)
 
     def embed(texts: Sequence[str]) -> "Matrix":
         found = np.zeros((len(texts), _HASHED), dtype=np.float32)
-        for start in range(0, len(texts), 10_000):
-            part = idf.transform(hasher.transform(texts[start : start + 10_000]))
-            found[start : start + 10_000] = (part @ folding).toarray()
+        known = texts is fitted_on and len(texts) == len(first)
+        start = 0
+        for part in counts if known else cores.map(_Hashing(), _parts(texts, _HASHED_AT_ONCE)):
+            found[start : start + part.shape[0]] = (idf.transform(part) @ folding).toarray()
+            start += part.shape[0]
         return unit(found)
 
     return embed

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +27,13 @@ __all__ = [
     "CALLS",
     "CONTENTS",
     "CURATED_MANIFEST",
+    "CallRange",
     "CallWriter",
+    "call_ranges",
+    "picked",
     "read_calls",
     "read_curated",
+    "read_range",
     "read_splits",
     "sha256_of",
 ]
@@ -38,6 +44,7 @@ CURATED_MANIFEST: Final = "manifest.json"
 _GROUP: Final = 4096
 """Rows of a row group; of contents exactly, so that a place tells its group."""
 _MOST_GROUPS: Final = 16
+_BATCH: Final = 256
 _TEXT: Final = pa.string()
 _CALL_SCHEMA: Final = pa.schema(
     [
@@ -188,6 +195,40 @@ def read_curated(folder: Path) -> CuratedManifest:
         raise DataError(f"{file} cannot be read; was it written by another version? Make it again: do=curate") from None
 
 
+@dataclass(frozen=True, slots=True)
+class CallRange:
+    """Rows of a curated folder from `start` to before `stop`: a part that one process reads."""
+
+    folder: str
+    start: int
+    stop: int
+    rows: tuple[int, ...] | None = None
+    """Of these the rows that are wanted, in order; None: all."""
+
+
+def call_ranges(folder: Path, rows: int) -> list[CallRange]:
+    """A curated folder in parts of so many rows; none of an empty one. Raises DataError as `read_calls` does."""
+    read_curated(folder)
+    with _opened(folder / CALLS) as calls:
+        count = calls.metadata.num_rows
+    where = str(folder.absolute())  # a node of a cluster stands elsewhere
+    return [CallRange(where, start, min(count, start + rows)) for start in range(0, count, rows)]
+
+
+def picked(folder: Path, ids: Collection[str], rows: int) -> Iterator[tuple[CallRange, list[str]]]:
+    """The rows of the calls with these ids, in parts of so many, with the ids of each part.
+
+    Raises DataError as `read_calls` does.
+    """
+    read_curated(folder)
+    with _opened(folder / CALLS) as calls, _told(folder / CALLS):
+        names = calls.read(columns=["id"])["id"].to_pylist()
+    found = [row for row, name in enumerate(names) if name in ids]
+    for start in range(0, len(found), rows):
+        part = tuple(found[start : start + rows])
+        yield CallRange(str(folder.absolute()), part[0], part[-1] + 1, part), [names[row] for row in part]
+
+
 def read_calls(folder: Path) -> Iterator[Call]:
     """The calls of a curated folder, in the order of time, one by one.
 
@@ -195,14 +236,32 @@ def read_calls(folder: Path) -> Iterator[Call]:
     Raises DataError where there is no such folder, or a file is damaged.
     """
     read_curated(folder)
+    yield from read_range(CallRange(str(folder), 0, sys.maxsize))
+
+
+def read_range(part: CallRange) -> Iterator[Call]:
+    """The calls of a part, as `read_calls` gives them."""
+    folder = Path(part.folder)
     with _opened(folder / CONTENTS) as contents, _opened(folder / CALLS) as calls:
         content = _Contents(contents).value
-        for group in range(calls.num_row_groups):
-            with _told(folder / CALLS):
-                table = calls.read_row_group(group)
-            for batch in table.to_batches(max_chunksize=256):
+        for table in _tables(calls, part):
+            for batch in table.to_batches(max_chunksize=_BATCH):
                 for row in batch.to_pylist():
                     yield _call_of(row, content)
+
+
+def _tables(calls: pq.ParquetFile, part: CallRange) -> Iterator[pa.Table]:
+    """The wanted rows of each row group that has some."""
+    first = 0
+    for group in range(calls.num_row_groups):
+        end = first + calls.metadata.row_group(group).num_rows
+        start, stop = max(part.start, first), min(part.stop, end)
+        wanted = None if part.rows is None else [row - first for row in part.rows if first <= row < end]
+        if start < stop and wanted != []:
+            with _told(Path(part.folder) / CALLS):
+                table = calls.read_row_group(group)
+            yield table.slice(start - first, stop - start) if wanted is None else table.take(wanted)
+        first = end
 
 
 def read_splits(folder: Path) -> dict[str, Split]:

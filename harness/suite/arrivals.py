@@ -12,7 +12,7 @@ from harness.errors import ConfigError, DataError
 from harness.records import Sample
 from harness.records.call import Call
 
-__all__ = ["ARRIVALS", "Arrival", "Arrivals", "Traffic", "read_traffic"]
+__all__ = ["ARRIVALS", "Arrival", "Arrivals", "Logged", "Traffic", "logged", "read_traffic"]
 
 ARRIVALS: Final = "arrivals.jsonl"
 _WIDTH: Final = 6
@@ -41,6 +41,15 @@ class Traffic:
     """Whether it is the whole curated log; else only the samples of the suite."""
 
 
+Logged = tuple[float | None, str, int | None, str | None, int]
+"""Of a call: time, id, prompt tokens, session, calls that it stands for."""
+
+
+def logged(call: Call) -> Logged:
+    """What a call says of its arrival."""
+    return call.at, call.id, call.usage.prompt_tokens, call.session, max(1, call.weight)
+
+
 @dataclass(slots=True)
 class Arrivals:
     """The arrivals of curated calls in the making: a line a call with a time."""
@@ -48,11 +57,11 @@ class Arrivals:
     _lines: list[bytes] = field(default_factory=list)
     _at: "array[float]" = field(default_factory=lambda: array("d"))
 
-    def add(self, call: Call, cluster: str) -> None:
+    def add(self, arrival: Logged, cluster: str) -> None:
         """Notes a call, whether it can be asked again or not. One without a time comes first, and has none."""
-        self._at.append(call.at if call.at is not None else float("-inf"))
-        row = [call.at, call.id, cluster, call.usage.prompt_tokens, call.session, max(1, call.weight)]
-        self._lines.append(orjson.dumps(row))
+        at, call, tokens, session, weight = arrival
+        self._at.append(at if at is not None else float("-inf"))
+        self._lines.append(orjson.dumps([at, call, cluster, tokens, session, weight]))
 
     def data(self) -> bytes:
         """The file: JSON lines of time, call, cluster, prompt tokens, session, calls that it stands for; by time."""

@@ -2,43 +2,40 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import orjson
 import yaml
 from pydantic import JsonValue, ValidationError
 
 from harness.backends.incumbent import FILE as INCUMBENT_FILE
 from harness.config.building import LOGGED_PARAMS, BuildOptions
+from harness.cores import ONE_CORE, Cores
 from harness.errors import ConfigError, DataError
-from harness.records import ReplayReference, ReplayTarget, Sample
 from harness.records.call import SPLITS, Call, Split
 from harness.records.cluster import ClusterBook
 from harness.records.curated import CuratedManifest
-from harness.records.logs import DELIVERY_PARAMS, Payload, canonical
 from harness.records.summary import Ceiling
-from harness.scorers.replay import judge_step
-from harness.stats.proportion import mean_interval
-from harness.store.calls import CURATED_MANIFEST, read_calls, read_curated, sha256_of
+from harness.store.calls import CURATED_MANIFEST, picked, read_curated, read_range, sha256_of
 from harness.suite.arrivals import ARRIVALS, Arrivals
-from harness.suite.build_pick import Candidate, Stratum, needed_pairs, pick
-from harness.suite.build_sample import Unfit, incumbent_line, sample_of
+from harness.suite.build_pick import Stratum, needed_pairs, pick
 from harness.suite.build_sheet import Facts, data_sheet
+from harness.suite.build_survey import Lines, Survey, lines_of, survey_of
 from harness.suite.build_trajectory import Sessions, session_ceiling
 from harness.suite.build_trajectory_sheet import session_sheet
 from harness.suite.spec import SuiteSpec
-from harness.toolcalling.decode import Decoded
 
 __all__ = ["SAMPLES", "Built", "build"]
 
 SAMPLES: Final = "samples.jsonl"
 _ASSIGNMENTS: Final = "assignments.parquet"
 _BOOK: Final = "clusters.json"
-_NO_CLUSTER: Final = "unassigned"
+_AT_ONCE: Final = 1_000
+"""Calls of sessions that are in memory at once, at most as messages."""
 _POLICY: Final = ("policy", "version", "scope", "detection")
 """What `do=curate` says of its redaction, counts aside."""
 
@@ -55,22 +52,10 @@ class Built:
     facts: Facts
 
 
-@dataclass(slots=True)
-class _Survey:
-    """What the first reading finds."""
+def build(options: BuildOptions, cores: Cores = ONE_CORE) -> Built:
+    """Makes the suite's folder and says what is in it: the same for any number of processors.
 
-    facts: Facts = field(default_factory=Facts)
-    candidates: dict[bytes, Candidate] = field(default_factory=dict)
-    """By split and request: a request that the log has twice in a split is one sample."""
-    agreements: dict[bytes, tuple[float, str]] = field(default_factory=dict)
-    """Of each repeated request: how often its answers agree, and its session."""
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    params: set[str] = field(default_factory=set)
-    """Names of the fields that requests have."""
-
-
-def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> Built:
-    """Makes the suite's folder and says what is in it. Two readings; what stays in memory are ids and counts.
+    All calls are read once, those that are taken a second time; what stays in memory are ids and counts.
 
     Raises ConfigError where a suite of that name is there already, DataError for no curated calls, damaged ones, or
     none that can be asked again.
@@ -83,10 +68,10 @@ def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> 
     manifest = read_curated(source)
     clusters = _clusters(options.clusters)
     sessions = Sessions(options) if options.replay == "trajectory" else None
-    survey = _survey(source, options, clusters, on_call, sessions)
+    survey = survey_of(source, options, clusters, sessions.links if sessions else None, cores)
     candidates = list(survey.candidates.values())
     if sessions is not None:
-        candidates, survey.facts.unfit = sessions.check(read_calls(source)), sessions.unfit
+        candidates, survey.facts.unfit = sessions.check(partial(_picked, source)), sessions.unfit
     if not candidates:
         raise DataError(_nothing(source, options, survey, sessions))
     _check_params(options, survey.params)
@@ -96,15 +81,15 @@ def build(options: BuildOptions, on_call: Callable[[], None] = lambda: None) -> 
     for one in strata:
         one.name = names.get(one.cluster, "")
     strata.sort(key=lambda one: options.splits.index(one.split))
-    ceiling = _ceiling(survey)
+    ceiling = survey.ceiling()
     if sessions is not None:
         taken = [one for stratum in strata for one in stratum.taken]
         ceiling = session_ceiling(ceiling, [sessions.steps[one] for one in taken])
     plan = _Plan(options, source, folder, manifest, strata, needed, ceiling, sessions, survey.arrivals)
-    return _write(plan, survey.facts, clusters, on_call)
+    return _write(plan, survey.facts, clusters, cores)
 
 
-def _nothing(source: Path, options: BuildOptions, survey: _Survey, sessions: Sessions | None) -> str:
+def _nothing(source: Path, options: BuildOptions, survey: Survey, sessions: Sessions | None) -> str:
     """Why there is nothing to ask, and what to type next."""
     reasons = survey.facts.unfit.copy()
     if sessions is not None:
@@ -161,105 +146,6 @@ def _names(path: str | None) -> dict[str, str]:
         raise ConfigError(f"build.clusters={path}: {_BOOK} cannot be read; make it anew with do=cluster") from None
 
 
-def _cluster_of(call: Call, clusters: dict[str, str] | None) -> str:
-    if clusters is not None:
-        return clusters.get(call.id, _NO_CLUSTER)
-    return f"{call.agent or 'no agent'}, {call.family}"
-
-
-def _survey(
-    source: Path,
-    options: BuildOptions,
-    clusters: dict[str, str] | None,
-    on_call: Callable[[], None],
-    sessions: Sessions | None,
-) -> _Survey:
-    found = _Survey()
-    for call in read_calls(source):
-        on_call()
-        found.facts.read += 1
-        found.params.update(call.params)
-        found.arrivals.add(call, _cluster_of(call, clusters))
-        if sessions is not None and call.split in options.splits:
-            sessions.links.see(call, _cluster_of(call, clusters))
-        if call.split not in options.splits and call.also == () and call.reference.count < 2:
-            found.facts.elsewhere += 1
-            continue
-        try:
-            sample = sample_of(call, _cluster_of(call, clusters), options)
-        except Unfit as reason:
-            found.facts.elsewhere += call.split not in options.splits
-            found.facts.unfit[str(reason)] += call.split in options.splits
-            continue
-        _compare(found, call, sample)
-        if call.split not in options.splits:
-            found.facts.elsewhere += 1
-            continue
-        _add(found, call, sample)
-    return found
-
-
-def _request(call: Call) -> bytes:
-    """Equal for calls that ask one model the same: ids of tool calls count by their order, delivery not at all."""
-    order: dict[str, int] = {}
-    messages = [_nameless(message, order) for message in call.messages]
-    kept = {name: value for name, value in call.params.items() if name not in DELIVERY_PARAMS and value is not None}
-    return blake2b(canonical([messages, call.tools, kept, call.model]), digest_size=16).digest()
-
-
-def _nameless(message: Payload, order: dict[str, int]) -> Payload:
-    def place(identity: object) -> int | None:
-        return None if identity is None else order.setdefault(str(identity), len(order))
-
-    plain = {**message}
-    if message.get("tool_calls"):
-        plain["tool_calls"] = [{**one, "id": place(one.get("id"))} for one in message["tool_calls"]]
-    if "tool_call_id" in message:
-        plain["tool_call_id"] = place(message["tool_call_id"])
-    return plain
-
-
-def _add(found: _Survey, call: Call, sample: Sample) -> None:
-    key = call.split.encode() + _request(call)
-    known = found.candidates.get(key)
-    if known is not None:
-        found.facts.repeated += 1
-    first = known or Candidate(call.id, sample.category, call.split, call.session, 0)
-    weight = first.weight + max(1, call.weight)
-    found.candidates[key] = Candidate(first.id, first.cluster, first.split, first.session, weight)
-
-
-def _compare(found: _Survey, call: Call, sample: Sample) -> None:
-    """Adds how often the answers to one request agree, where there are several."""
-    target = sample.target
-    assert isinstance(target, ReplayTarget)
-    answers = target.references
-    n = sum(one.count for one in answers)
-    key = _request(call)
-    if n < 2 or key in found.agreements:
-        return
-    same = sum(one.count * (one.count - 1) for one in answers)
-    for one in answers:
-        for other in answers:
-            if one is not other:
-                same += one.count * other.count * _agrees(one, other, target, sample)
-    found.agreements[key] = (same / (n * (n - 1)), call.session or call.id)
-
-
-def _agrees(one: ReplayReference, other: ReplayReference, target: ReplayTarget, sample: Sample) -> int:
-    alone = target.model_copy(update={"references": (other,)})
-    return int(judge_step(Decoded(one.calls, None, one.text), alone, sample.tools, cut=False).value == 1.0)
-
-
-def _ceiling(survey: _Survey) -> Ceiling | None:
-    found = list(survey.agreements.values())
-    values = [min(1.0, value) for value, _ in found]
-    interval = mean_interval(values, [session for _, session in found])
-    if interval is None:
-        return None
-    return Ceiling(rate=sum(values) / len(values), interval=interval, n=len(values))
-
-
 @dataclass(frozen=True, slots=True)
 class _Plan:
     options: BuildOptions
@@ -274,13 +160,13 @@ class _Plan:
     arrivals: Arrivals = field(default_factory=Arrivals)
 
 
-def _write(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: Callable[[], None]) -> Built:
+def _write(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, cores: Cores) -> Built:
     """Writes into a folder beside the suite's, which takes its name when all is there."""
     making = plan.folder.with_name(f".{plan.folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     try:
         making.mkdir(mode=0o700, parents=True)
-        hashes = _rows(plan, facts, clusters, making, on_call)
+        hashes = _rows(plan, facts, clusters, making, cores)
         spec = _spec(plan, hashes)
         text = yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
         _put(
@@ -311,13 +197,13 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _rows(
-    plan: _Plan, facts: Facts, clusters: dict[str, str] | None, folder: Path, on_call: Callable[[], None]
+    plan: _Plan, facts: Facts, clusters: dict[str, str] | None, folder: Path, cores: Cores
 ) -> dict[str, JsonValue]:
     """Writes the samples and the incumbent's answers; their hashes."""
     with _opened(folder / SAMPLES) as samples, _opened(folder / INCUMBENT_FILE) as answers:
-        for sample, line in _chosen(plan, facts, clusters, on_call):
-            samples.write(sample.model_dump_json().encode() + b"\n")
-            answers.write(orjson.dumps(line) + b"\n")
+        for lines in _chosen(plan, facts, clusters, cores):
+            samples.write(lines.samples)
+            answers.write(lines.answers)
     _put(folder / ARRIVALS, plan.arrivals.data())
     return {name: sha256_of(folder / name) for name in (SAMPLES, INCUMBENT_FILE, ARRIVALS)}
 
@@ -328,29 +214,23 @@ def _sheet(plan: _Plan, spec: SuiteSpec, facts: Facts) -> str:
     return session_sheet(spec, plan.manifest, plan.options, plan.strata, facts, plan.sessions)
 
 
-def _chosen(
-    plan: _Plan, facts: Facts, clusters: dict[str, str] | None, on_call: Callable[[], None]
-) -> Iterator[tuple[Sample, dict[str, JsonValue]]]:
-    """Each sample with the incumbent's answer."""
+def _chosen(plan: _Plan, facts: Facts, clusters: dict[str, str] | None, cores: Cores) -> Iterator[Lines]:
+    """The samples with the incumbent's answers, in the order of the folder."""
     weights = {one: weight for stratum in plan.strata for one, weight in stratum.taken.items()}
-    calls = _told(plan.source, on_call)
-    if plan.sessions is not None:
-        for made in plan.sessions.made(calls, weights, facts.see_call):
-            facts.see_session(made.sample, made.from_history, renamed=made.renamed)
-            yield made.sample, made.line
+    if plan.sessions is None:
+        for lines in lines_of(plan.source, plan.options, weights, clusters, cores):
+            facts.add(lines.facts)
+            yield lines
         return
-    for call in calls:
-        weight = weights.pop(call.id, None)
-        if weight is not None:
-            sample = sample_of(call, _cluster_of(call, clusters), plan.options)
-            facts.see(call, sample)
-            yield sample.model_copy(update={"weight": weight}), incumbent_line(call)
+    for made in plan.sessions.made(partial(_picked, plan.source), weights, facts.see_call):
+        facts.see_session(made.sample, made.from_history, renamed=made.renamed)
+        yield Lines.of(made.sample, made.line)
 
 
-def _told(source: Path, on_call: Callable[[], None]) -> Iterator[Call]:
-    for call in read_calls(source):
-        on_call()
-        yield call
+def _picked(source: Path, ids: Collection[str]) -> Iterator[Call]:
+    """The calls with these ids."""
+    for part, _ in picked(source, ids, _AT_ONCE):
+        yield from read_range(part)
 
 
 def _spec(plan: _Plan, hashes: dict[str, JsonValue]) -> SuiteSpec:

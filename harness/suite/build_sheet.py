@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
@@ -86,6 +86,17 @@ class Facts:
                 known = schema if isinstance(schema, dict) else {}
                 self.free_text += isinstance(value, str) and is_free_text(name, value, known)
 
+    def add(self, other: "Facts") -> None:
+        """Adds what was counted of calls that come after these."""
+        for one in fields(self):
+            own, more = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(own, Counter | set):
+                own.update(more)
+            elif one.name not in {"first", "last"}:
+                setattr(self, one.name, own + more)
+        self.first = min((at for at in (self.first, other.first) if at is not None), default=None)
+        self.last = max((at for at in (self.last, other.last) if at is not None), default=None)
+
     def see_call(self, call: Call) -> None:
         """Counts what a call says of itself, whichever sample it is part of."""
         self.labels[call.reference.label] += 1
@@ -94,8 +105,8 @@ class Facts:
         if call.usage.prompt_tokens is not None:
             self.prompts.append(call.usage.prompt_tokens)
         if call.at is not None:
-            self.first = min(call.at, self.first or call.at)
-            self.last = max(call.at, self.last or call.at)
+            self.first = call.at if self.first is None else min(call.at, self.first)
+            self.last = call.at if self.last is None else max(call.at, self.last)
 
     def see_session(self, sample: Sample, from_history: int, *, renamed: bool) -> None:
         """Counts a session; its calls are seen one by one besides."""

@@ -1,7 +1,7 @@
 """A session of the log as one sample: where it begins, what was answered at each step, and what came back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
@@ -44,7 +44,7 @@ class Sessions:
     """What is found out about sessions before any is written."""
 
     options: BuildOptions
-    links: Links = field(init=False)
+    links: Links = field(default_factory=Links)
     trails: dict[str, Trail] = field(default_factory=dict)
     """Those that can be replayed, by id."""
     steps: dict[str, int] = field(default_factory=dict)
@@ -55,20 +55,16 @@ class Sessions:
     """Sessions that end before the log does, by reason."""
     tools: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.links = Links(self.options)
-
-    def check(self, calls: Iterable[Call]) -> list[Candidate]:
+    def check(self, calls_of: Callable[[Collection[str]], Iterable[Call]]) -> list[Candidate]:
         """The sessions that can be replayed, after every call was seen; each stands for its calls.
 
-        Raises ConfigError where a name in `build.read_only` is that of no tool.
+        calls_of: from ids to the calls, in the order of the folder. Raises ConfigError where a name in
+        `build.read_only` is that of no tool.
         """
         waiting = {trail.last: trail for trail in self.links.trails()}
         found = []
-        for call in calls:
-            trail = waiting.pop(call.id, None)
-            if trail is None:
-                continue
+        for call in calls_of(waiting.keys()):
+            trail = waiting.pop(call.id)
             self.tools |= {str(tool["name"]) for tool in call.tools}
             try:
                 made = made_of(trail, {call.id: call}, self.options)
@@ -82,15 +78,18 @@ class Sessions:
         self._check_names()
         return found
 
-    def made(self, calls: Iterable[Call], weights: Mapping[str, float], see: Callable[[Call], None]) -> Iterator[Made]:
+    def made(
+        self,
+        calls_of: Callable[[Collection[str]], Iterable[Call]],
+        weights: Mapping[str, float],
+        see: Callable[[Call], None],
+    ) -> Iterator[Made]:
         """The chosen sessions, each when its last call was read, with these weights. see: told of all their calls."""
         chosen = [self.trails[one] for one in weights]
         wanted = {identity: trail for trail in chosen for identity in trail.calls.values()}
         held: dict[str, dict[str, Call]] = {trail.id: {} for trail in chosen}
-        for call in calls:
-            trail = wanted.get(call.id)
-            if trail is None:
-                continue
+        for call in calls_of(wanted.keys()):
+            trail = wanted[call.id]
             see(call)
             own = held[trail.id]
             own[call.id] = call

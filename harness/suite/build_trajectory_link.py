@@ -5,7 +5,7 @@ The last call of a session holds the whole of it; the others say what they were 
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -15,14 +15,14 @@ from harness.records.logs import Payload, canonical
 from harness.suite.build_sample import Names, Unfit, params_of, target_for, text_of
 from harness.toolcalling.strict_json import NotJson, read
 
-__all__ = ["Links", "Trail"]
+__all__ = ["Linked", "Links", "Trail", "linked_of"]
 
 _BYTES: Final = 12
 """Of a hash: two histories of 100,000 calls are alike by chance once in 10^19."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Linked:
+class Linked:
     """A call, as far as it takes to say which others it follows."""
 
     id: str
@@ -36,6 +36,25 @@ class _Linked:
     """Place of each of the assistant's messages, its own answer last, with the hash of all up to it."""
     stop: str | None
     """Why its answer is none to be held against; None if it is."""
+    split: Split
+    session: str
+    settings: bytes
+    """Hash of tools, fields of the request, agent and model: equal within a session's sample."""
+
+
+def linked_of(call: Call, session: str, options: BuildOptions) -> Linked:
+    """A call of a session as far as links need it; its cluster is not told yet."""
+    names = Names.of(str(tool["name"]) for tool in call.tools)
+    asked = params_of(call.params, names, options.params)
+    settings = blake2b(canonical([call.tools, asked, call.agent, call.model]), digest_size=_BYTES).digest()
+    points = tuple(_points([*call.messages, {**call.reference.reply, "role": "assistant"}]))
+    stop = None
+    try:
+        target_for(call, names, options)
+    except Unfit as why:
+        stop = str(why)
+    weight, length = max(1, call.weight), len(call.messages)
+    return Linked(call.id, "", weight, length, points[-1][1], points, stop, call.split, session, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +84,13 @@ class Trail:
 class Links:
     """Finds trails. Keeps a few dozen bytes for each answer in each history, and no text."""
 
-    options: BuildOptions
     alone: int = 0
     """Calls without a session."""
-    _groups: dict[tuple[Split, str, bytes], list[_Linked]] = field(default_factory=lambda: defaultdict(list))
+    _groups: dict[tuple[Split, str, bytes], list[Linked]] = field(default_factory=lambda: defaultdict(list))
 
-    def see(self, call: Call, cluster: str) -> None:
-        """Notes a call of the splits that are wanted."""
-        if call.session is None:
-            self.alone += 1
-            return
-        names = Names.of(str(tool["name"]) for tool in call.tools)
-        asked = params_of(call.params, names, self.options.params)
-        settings = blake2b(canonical([call.tools, asked, call.agent, call.model]), digest_size=_BYTES).digest()
-        points = tuple(_points([*call.messages, {**call.reference.reply, "role": "assistant"}]))
-        stop = None
-        try:
-            target_for(call, names, self.options)
-        except Unfit as why:
-            stop = str(why)
-        weight, length = max(1, call.weight), len(call.messages)
-        linked = _Linked(call.id, cluster, weight, length, points[-1][1], points, stop)
-        self._groups[(call.split, call.session, settings)].append(linked)
+    def add(self, linked: Linked, cluster: str) -> None:
+        """Notes a call of the splits that are wanted; the cluster is its own."""
+        self._groups[(linked.split, linked.session, linked.settings)].append(replace(linked, cluster=cluster))
 
     def trails(self) -> list[Trail]:
         """Every trail, in the order in which the log has their sessions.
@@ -107,7 +111,7 @@ class Links:
         return found
 
 
-def _trail(split: Split, session: str, last: _Linked, own: Sequence[_Linked]) -> Trail:
+def _trail(split: Split, session: str, last: Linked, own: Sequence[Linked]) -> Trail:
     start = min(one.length for one in own)
     first = next(one for one in own if one.length == start)
     return Trail(

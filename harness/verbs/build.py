@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.config import BuildConfig
+from harness.executor.cores import cores_of
 from harness.report.formats import counted
 from harness.suite.build import Built, build
 
@@ -18,7 +19,8 @@ _SHOWN = 30
 def main(configs: Sequence[BuildConfig]) -> None:
     """Builds and prints. Raises ConfigError or DataError where it cannot."""
     (config,) = configs
-    built = build(config.build)
+    with cores_of(config.executor) as cores:
+        built = build(config.build, cores)
     console = Console()
     console.print(_table(built))
     facts = built.facts

@@ -11,12 +11,13 @@ from rich.text import Text
 from harness.assets.progress import console_progress
 from harness.assets.store import cache_dir
 from harness.cluster.build import build
-from harness.cluster.features import features_of
 from harness.cluster.folder import Kept, read_kept, write_kept, write_map
 from harness.cluster.naming import name_clusters, naming_seat
+from harness.cluster.reading import features_in
 from harness.cluster.vectors import embedding_named, need_sklearn
 from harness.config import ClusterConfig
 from harness.errors import DataError
+from harness.executor.cores import cores_of
 from harness.records.cluster import Cluster, ClusterBook, NamesBill
 from harness.report.clusters import without_texts, write_page
 from harness.report.formats import counted, percent, seconds, usd
@@ -24,7 +25,6 @@ from harness.report.machine_tables import cluster_tables
 from harness.report.site import finish_pages
 from harness.report.tables import keep_tables
 from harness.report.text import visible
-from harness.store.calls import read_calls
 
 __all__ = ["main"]
 
@@ -45,14 +45,14 @@ def main(configs: Sequence[ClusterConfig]) -> None:
     calls = Path(options.calls)
     options = options.model_copy(update={"name": options.name or calls.resolve().name})
     folder = Path(options.out) / str(options.name)
-    with console_progress(show=config.progress != "off") as tell:
+    with console_progress(show=config.progress != "off") as tell, cores_of(config.executor) as cores:
         seat = naming_seat(options.names, tell)
-        embedding = embedding_named(options.embedding, tell, options.embedding_url, options.embedding_key_env)
-        features = features_of(read_calls(calls))
+        embedding = embedding_named(options.embedding, tell, options.embedding_url, options.embedding_key_env, cores)
+        features = features_in(calls, cores)
         kept = Kept() if options.fresh else read_kept(folder)
         if not features.calls:
             raise DataError(f"{calls} has no calls; see what was left out in its manifest.json, and curate again")
-        built = build(features, options, embedding, kept)
+        built = build(features, options, embedding, kept, cores)
     write_kept(folder, built.kept)
     if seat is not None:
         built.book = built.kept.book = asyncio.run(
