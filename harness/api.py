@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from harness.api_results import Result, load_audit, load_conversion, load_route
 from harness.compare.find import find_runs
 from harness.compare.pair import Entry, common_samples, compare_pair, entry_of
 from harness.config import CompareOptions, explain_validation
@@ -36,7 +37,22 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Compared", "HarnessError", "Picture", "Run", "compare_runs", "load_run", "pictures", "plot", "runs", "sql"]
+__all__ = [
+    "Compared",
+    "HarnessError",
+    "Picture",
+    "Result",
+    "Run",
+    "compare_runs",
+    "load_audit",
+    "load_conversion",
+    "load_route",
+    "load_run",
+    "pictures",
+    "plot",
+    "runs",
+    "sql",
+]
 
 Where = str | PathLike[str]
 _SHORT = (

@@ -25,6 +25,7 @@ def _send(client: Any, experiment: str, run: dict[str, Any]) -> dict[str, Any]:
                                   tags={"harness.key": run["key"]})  # fmt: skip
     identity, there = known.info.run_id, known.data.params
     metrics = [Metric(name, value, run["end_ms"], 0) for name, value in run["metrics"].items()]
+    metrics += [Metric(name, value, run["end_ms"], step) for name, value, step in run.get("series", ())]
     params = [Param(name, value) for name, value in run["params"].items() if name not in there]
     for start in range(0, len(metrics), _BATCH):
         client.log_batch(identity, metrics=metrics[start : start + _BATCH])

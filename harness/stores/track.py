@@ -1,4 +1,4 @@
-"""Runs told to MLflow: parameters, metrics with their intervals, hashes as tags, the summary and the page as files.
+"""Runs and verdicts told to MLflow: parameters, metrics with their intervals, hashes as tags, and files of figures.
 
 It happens after a run has ended and been written, in a child with a deadline: it cannot stop a run, nor slow what is
 measured. A run is known in MLflow by its folder and job; told again it is brought up to date, or left as it is.
@@ -31,6 +31,7 @@ from harness.records.summary import Summary
 from harness.report.site_pages import run_html
 from harness.report.site_read import read_site_run
 from harness.store.runfolder import MANIFEST, SUMMARY, read_manifest, read_summary
+from harness.stores.decisions import decision_of, verb_of
 
 __all__ = ["Tracked", "metrics_of", "params_of", "track"]
 
@@ -61,14 +62,17 @@ class Tracked:
 
 
 def track(folders: Sequence[Path], config: TrackingConfig) -> list[Tracked]:
-    """Tells MLflow of these runs. Raises BackendError, in one line, where it cannot; what was told by then stays."""
+    """Tells MLflow of these folders, of runs or of verdicts.
+
+    Raises BackendError, in one line, where it cannot; what was told by then stays.
+    """
     assert config.mlflow is not None
     _refuse_absent(config.mlflow)
     with tempfile.TemporaryDirectory(prefix="harness-track-") as scratch:
         asked = {
             "uri": config.mlflow,
             "experiment": config.experiment,
-            "runs": [_run(folder, Path(scratch)) for folder in folders],
+            "runs": [_asked(folder, Path(scratch)) for folder in folders],
         }
         said = _child(json.dumps(asked), config)
     return [Tracked(**json.loads(line)) for line in said.splitlines()]
@@ -85,7 +89,7 @@ def _refuse_absent(uri: str) -> None:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise BackendError(
-            f"MLflow at {without_shapes(uri)} is not there ({why}); the runs are whole, tell of them later: do=track"
+            f"MLflow at {without_shapes(uri)} is not there ({why}); the results are whole, tell of them later: do=track"
         ) from None
 
 
@@ -99,8 +103,8 @@ def _child(asked: str, config: TrackingConfig) -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BackendError(
-            f"{where} did not answer within tracking.timeout_s={config.timeout_s:g}; the runs are whole, tell of them "
-            "later: do=track"
+            f"{where} did not answer within tracking.timeout_s={config.timeout_s:g}; the results are whole, tell of "
+            "them later: do=track"
         ) from None
     except OSError as error:
         raise BackendError(f"tracking.python={config.python} cannot be run ({error.strerror})") from None
@@ -112,7 +116,33 @@ def _child(asked: str, config: TrackingConfig) -> str:
             f"tracking.mlflow needs mlflow, which {command[0]} has not: {extra('mlflow')}, or name a Python that has "
             "it: tracking.python=…"
         )
-    raise BackendError(f"{where} did not take it ({why}); the runs are whole, tell of them later: do=track")
+    raise BackendError(f"{where} did not take it ({why}); the results are whole, tell of them later: do=track")
+
+
+def _asked(folder: Path, scratch: Path) -> dict[str, object]:
+    return _run(folder, scratch) if (folder / MANIFEST).is_file() else _verdict(folder, scratch)
+
+
+def _verdict(folder: Path, scratch: Path) -> dict[str, object]:
+    """A verdict: it is known by its verb, its folder and what it was judged on."""
+    place = scratch / f"{verb_of(folder)}-{folder.name}"
+    place.mkdir(exist_ok=True)
+    found, file, files = decision_of(folder, place)
+    name, at = f"{found.verb}/{folder.name}", _milliseconds(found.made_at)
+    tags = {"verb": found.verb, **found.tags}
+    return {
+        "name": name,
+        "key": hashlib.sha256(f"{name} {found.key}".encode()).hexdigest()[:32],
+        "print": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "start_ms": at,
+        "end_ms": at,
+        "status": "FINISHED",
+        "params": {_NAME.sub("_", key): value for key, value in _flat(dict(found.params), "")},
+        "metrics": {_NAME.sub("_", key): float(value) for key, value in found.metrics.items() if value is not None},
+        "series": [(_NAME.sub("_", key), value, step) for key, value, step in found.series],
+        "tags": {f"harness.{key}": value[:_LONGEST] for key, value in tags.items() if value},
+        "files": [str(one.resolve()) for one in files],
+    }
 
 
 def _run(folder: Path, scratch: Path) -> dict[str, object]:

@@ -36,6 +36,7 @@ from harness.verbs.audit_words import audit_command, model_commands, typed
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.select import find_runs, names_of, settings_of
 from harness.verbs.suited import say_aside
+from harness.verbs.track import track_quietly
 
 __all__ = ["main"]
 
@@ -208,6 +209,7 @@ def _judge(
     keep_tables(reports, "audit", audit_tables(audit), config.report)
     _write(audit, folder, reports / "audit.html")
     finish_pages(results, reports, config.report)
+    track_quietly([*(run.folder for run in runs), folder], config.tracking)
 
 
 def _runs(config: AuditConfig, folders: Sequence[Path]) -> tuple[list[StoredRun], list[str]]:

@@ -14,6 +14,7 @@ from harness.records.compare import CompareMatrix, Comparison
 from harness.report.compare_text import markdown_page, print_comparison
 from harness.report.site import finish_pages, write_comparison_pages
 from harness.store.runfolder import new_folder, point_latest, write_atomic, write_record
+from harness.verbs.track import track_quietly
 
 __all__ = ["main"]
 
@@ -43,6 +44,7 @@ def main(configs: Sequence[CompareConfig]) -> None:
     aside = Console(stderr=True)
     for what, where in (("comparison", folder), ("page", page)):
         aside.print(f"{what:<12} {where}", highlight=False, soft_wrap=True, markup=False)
+    track_quietly([folder], config.tracking)
 
 
 def _write_pages(found: Comparison | CompareMatrix, config: CompareConfig) -> Path:

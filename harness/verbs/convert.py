@@ -24,7 +24,7 @@ from harness.convert.ledger import LEDGER, Steps, build_ledger, read_ledger, sho
 from harness.convert.training import base_checkpoint, estimate, learning_curve, plan_of, train
 from harness.convert.verify import Check, promote, verify
 from harness.convert.words import estimate_words, gate_rows, general_words, minutes
-from harness.errors import BackendError, DataError, GateFailed, HarnessError
+from harness.errors import BackendError, DataError, GateFailed, HarnessError, RunFolderBusy
 from harness.records.convert import DatasetManifest, LearningCurve, Ledger, Promotion, TrainPlan, TrainPoint
 from harness.records.learning import LEARNING_CURVE
 from harness.report.convert import write_page
@@ -32,10 +32,11 @@ from harness.scorers.context import ScorerContext, judge_seat, make_scorer
 from harness.store.runfolder import lock, write_atomic, write_record
 from harness.suite.spec import Suite, load_suite
 from harness.verbs.audit_words import typed
-from harness.verbs.convert_checks import checked, name_of, refuse_another, refuse_another_base
+from harness.verbs.convert_checks import checked, name_of, refuse_another, refuse_another_base, remove_empty
 from harness.verbs.convert_gate import ask_gate
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.suited import say_aside
+from harness.verbs.track import track_quietly
 
 __all__ = ["main"]
 
@@ -69,17 +70,24 @@ def main(configs: Sequence[ConvertConfig]) -> None:
     name = config.convert.name or name_of(config)
     root = Path(config.convert.out).expanduser() if config.convert.out else Path(config.paths.results) / "convert"
     folder = root / name
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder} cannot be made ({error.strerror}); choose another: convert.out=…") from None
-    with lock(folder):
-        refuse_another(folder, config)
-        try:
+    try:
+        with lock(folder):
+            refuse_another(folder, config)
             _convert(config, name, folder)
-        except KeyboardInterrupt:
-            say_aside("interrupted: the same command goes on from here")
-            raise
+    except KeyboardInterrupt:
+        say_aside("interrupted: the same command goes on from here")
+        raise
+    except RunFolderBusy:  # the folder is another command's
+        raise
+    except HarnessError:
+        if new:
+            remove_empty(folder)
+        raise
 
 
 def _convert(config: ConvertConfig, name: str, folder: Path) -> None:
@@ -227,6 +235,7 @@ def _close(work: _Work, steps: Steps) -> None:
     for what, where in (("ledger", folder / LEDGER), ("card", folder / "MODEL_CARD.md"), ("page", page)):
         _say(what, str(where))
     _say("next", f"python -m harness suite={config.suite.name} model={work.name}")
+    track_quietly([folder], config.tracking)
     if gate.verdict == "fail":
         raise GateFailed(f"{work.name}: {gate.why}")
 

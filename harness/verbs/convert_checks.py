@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from harness.records import Record
 from harness.records.convert import DatasetManifest, TrainPlan
 from harness.records.manifest import WeightFacts
 
-__all__ = ["checked", "name_of", "refuse_another", "refuse_another_base"]
+__all__ = ["checked", "name_of", "refuse_another", "refuse_another_base", "remove_empty"]
 
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _OF_FACTORS: Final = ("rank", "alpha", "dropout", "targets")
@@ -52,6 +53,17 @@ def _another(folder: Path, before: str, asked: str) -> ConfigError:
         f"{folder} holds a training on {before}, not {asked}; choose another name, convert.name=…, or remove that "
         "folder"
     )
+
+
+def remove_empty(folder: Path) -> None:
+    """Takes a folder away that a command made and left nothing in; one that holds any file but its lock stays."""
+    inside = sorted(folder.rglob("*"), reverse=True)
+    if any(one.name != ".lock" and not one.is_dir() for one in inside):
+        return
+    with suppress(OSError):  # another command began there meanwhile
+        for one in inside:
+            one.rmdir() if one.is_dir() else one.unlink()
+        folder.rmdir()
 
 
 def checked(configs: Sequence[ConvertConfig]) -> ConvertConfig:

@@ -15,6 +15,7 @@ from harness.gate.judge import judge
 from harness.gate.page import headline, markdown_page, print_gate
 from harness.records.gate import GateResult
 from harness.store.runfolder import new_folder, point_latest, write_atomic, write_record
+from harness.verbs.track import track_quietly
 
 __all__ = ["main"]
 
@@ -39,6 +40,7 @@ def main(configs: Sequence[GateConfig]) -> None:
     _tell_github(found)
     aside = Console(stderr=True)
     aside.print(f"{'gate':<12} {folder}", highlight=False, soft_wrap=True, markup=False)
+    track_quietly([folder], config.tracking)
     if found.exit_code == 0:
         return
     raise (GateInconclusive if found.exit_code == 2 else GateFailed)(headline(found))

@@ -28,6 +28,7 @@ from harness.store.runs import StoredRun, read_run
 from harness.verbs.report import refresh_leaderboard
 from harness.verbs.run import make_job, refuse_unjudged
 from harness.verbs.suited import suited
+from harness.verbs.track import track_quietly
 
 __all__ = ["main"]
 
@@ -149,6 +150,7 @@ def _write(config: QuantizeConfig, folder: Path, frontier: Frontier, stored: dic
     aside = Console(stderr=True)
     for what, where in (("frontier", folder), ("page", page), ("leaderboard", board)):
         aside.print(f"{what:<12} {where}", highlight=False, soft_wrap=True)
+    track_quietly([*(run.folder for run in stored.values()), folder], config.tracking)
 
 
 def _require(config: QuantizeConfig, frontier: Frontier) -> None:

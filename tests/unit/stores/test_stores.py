@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from harness.logs.store import LogStore
 from harness.query.engine import asked
 from harness.query.source import Source
 from harness.records.manifest import Manifest
+from harness.router.control import read_control
 from harness.store.runfolder import MANIFEST, SUMMARY, lock, read_manifest, write_record
 from harness.stores.logs import brought
-from harness.stores.publish import publish, pull
+from harness.stores.publish import VERBS, publish, pull
 from harness.stores.remote import Remote, opened_remote
 from harness.verbs import collect
 from harness.verbs import publish as publish_verb
+from tests.support.every_result import SECRET_WORDS, every_result
 from tests.support.log_calls import write_openai
 from tests.support.s3_server import ENVIRONMENT, s3_server
 from tests.support.stored_runs import pair
@@ -164,6 +167,89 @@ def test_a_folder_here_that_differs_is_left_alone_and_named(bucket: str, tmp_pat
 
     assert done.left == [f"run/{first.name}: the folder here differs; move it away, or publish it"]
     assert (first / SUMMARY).read_text() == before + " "
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return every_result(tmp_path_factory.mktemp("everything"))
+
+
+def test_results_of_every_verb_come_back_as_they_were(bucket: str, everything: Path, tmp_path: Path) -> None:
+    remote = opened_remote(bucket, "remote.url")
+
+    sent, got = publish(everything, remote), pull(tmp_path / "other", remote)
+
+    assert {one.partition("/")[0] for one in sent.moved} == set(VERBS)
+    assert sorted(sent.moved) == sorted(got.moved)
+    for name in (one for one in got.moved if not one.startswith("run/")):
+        for file in (tmp_path / "other" / name).iterdir():
+            if file.name != "control.json":
+                assert file.read_bytes() == (everything / name / file.name).read_bytes()
+    sql = "SELECT count(*) FROM routes, monitors, todos, conversion_rows, precisions, audits, curves"
+    with asked(sql, Source(tmp_path / "other")) as there, asked(sql, Source(everything)) as here:
+        assert list(there.rows()) == list(here.rows())
+    assert pull(tmp_path / "other", remote).unchanged == len(got.moved)
+
+
+def test_a_policy_that_was_pulled_opens_nothing_to_traffic(bucket: str, everything: Path, tmp_path: Path) -> None:
+    (name,) = (one.name for one in (everything / "route").iterdir())
+    results = tmp_path / "results"
+    shutil.copytree(everything / "route" / name, results / "route" / name)
+    for file, text in (("route_hook.py", "raise SystemExit"), ("control.json", '{"mode": "on", "share": 1.0}')):
+        (results / "route" / name / file).write_text(text)
+    remote = opened_remote(bucket, "remote.url")
+
+    publish(results, remote)
+    pull(tmp_path / "other", remote)
+
+    assert read_control(tmp_path / "other" / "route" / name).mode == "shadow"
+    assert not (tmp_path / "other" / "route" / name / "route_hook.py").exists()
+
+
+def test_a_single_result_is_named_with_its_verb(bucket: str, everything: Path, tmp_path: Path) -> None:
+    remote = opened_remote(bucket, "remote.url")
+    (name,) = (one.name for one in (everything / "gate").iterdir())
+
+    sent = publish(everything, remote, [f"gate/{name}"])
+    got = pull(tmp_path / "other", remote, [f"gate/{name}"])
+
+    assert sent.moved == got.moved == [f"gate/{name}"]
+    with pytest.raises(DataError, match=rf"audit {name} is not published.*there: nothing"):
+        pull(tmp_path / "other", remote, [f"audit/{name}"])
+    with pytest.raises(DataError, match="named with their verb"):
+        publish(everything, remote, ["gate/.."])
+
+
+@pytest.mark.parametrize(
+    ("word", "held"),
+    [
+        ("sk-proj-4f5e6d7c8b9a0f1e", True),
+        ("https://x.example/v1?key=AIzaSy012345678", True),
+        ("key_results_search", False),
+    ],
+)
+def test_a_result_that_holds_what_looks_like_a_key_is_left_alone(
+    word: str, held: bool, bucket: str, everything: Path, tmp_path: Path
+) -> None:
+    (name,) = (one.name for one in (everything / "gate").iterdir())
+    results = tmp_path / "results"
+    shutil.copytree(everything / "gate" / name, results / "gate" / name)
+    (results / "gate" / name / "gate.md").write_text(f"asked with {word}.\n")
+
+    done = publish(results, opened_remote(bucket, "remote.url"))
+
+    assert bool(done.left) is held
+    assert word not in "".join(done.left)
+
+
+def test_looks_with_words_stay_here_where_texts_are_to_stay(bucket: str, everything: Path) -> None:
+    remote = opened_remote(bucket, "remote.url")
+
+    done = publish(everything, remote, texts=False)
+
+    held = b"".join(remote.read("objects", name) for name in remote.names("objects", ""))
+    assert SECRET_WORDS.encode() not in held
+    assert any(one.startswith("iterate/") for one in done.left)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import RunConfig, TrackConfig, TrackingConfig, compose_apart
-from harness.errors import BackendError, ConfigError
+from harness.config import CompareConfig, RunConfig, TrackConfig, TrackingConfig, compose_apart
+from harness.errors import BackendError, ConfigError, DataError
 from harness.store.runfolder import read_manifest, read_summary
+from harness.stores.decisions import decision_of
 from harness.stores.track import metrics_of, params_of, track
+from harness.verbs import compare
 from harness.verbs import track as verb
+from tests.support.every_result import every_result
 from tests.support.stored_runs import pair
 
 _READ = """
@@ -113,6 +116,90 @@ def test_the_verb_wants_an_address(tmp_path: Path) -> None:
     config = TrackConfig.model_validate({"do": "track", "paths": {"results": str(tmp_path)}})
 
     with pytest.raises(ConfigError, match=r"tracking\.mlflow="):
+        verb.main([config])
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return every_result(tmp_path_factory.mktemp("everything"))
+
+
+def told(results: Path, verb: str, scratch: Path) -> dict[str, float]:
+    (folder,) = (results / verb).iterdir()
+    return {name: value for name, value in decision_of(folder, scratch)[0].metrics.items() if value is not None}
+
+
+def test_a_gate_tells_each_check_with_its_interval(everything: Path, tmp_path: Path) -> None:
+    found = told(everything, "gate", tmp_path)
+
+    assert found["exit_code"] == 1
+    assert found["check/accuracy/estimate_low"] <= found["check/accuracy/estimate"] < 0
+    assert found["samples_lost"] == 20
+
+
+def test_an_audit_tells_what_moves_and_a_frontier_what_each_precision_loses(everything: Path, tmp_path: Path) -> None:
+    audit, frontier = told(everything, "audit", tmp_path), told(everything, "quantize", tmp_path)
+
+    assert audit["clusters"] == 5
+    assert sum(value for name, value in audit.items() if name.startswith("share_")) == pytest.approx(1.0)
+    assert frontier["precision/Q2_K/lost"] == 22
+    assert "precision/F16/difference" not in frontier
+
+
+def test_a_conversion_tells_its_gate_its_training_by_step_and_its_curve(everything: Path, tmp_path: Path) -> None:
+    decision, _, _ = decision_of(everything / "convert" / "shop", tmp_path)
+
+    assert decision.metrics["row/tuned/accuracy"] is not None
+    assert decision.metrics["curve/rows_20"] == 0.5
+    assert decision.tags["verdict"] == "pass"
+    assert all(step >= 0 for _, _, step in decision.series)
+
+
+def test_a_comparison_is_told_without_prompts_and_replies(everything: Path, tmp_path: Path) -> None:
+    (folder,) = (everything / "compare").iterdir()
+
+    decision, _, files = decision_of(folder, tmp_path)
+
+    said = b"".join(one.read_bytes() for one in files)
+    assert b"forecast" in (folder / "compare.json").read_bytes().lower()
+    assert b"forecast" not in said.lower()
+    assert decision.metrics["whole/difference"] is not None
+
+
+def test_a_verdict_is_told_when_it_is_made(
+    tmp_path: Path, everything: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    first, second = pair(tmp_path / "results")
+    config = compose_apart(
+        "do=compare", f"compare.a={first}", f"compare.b={second}", f"paths.results={tmp_path}/results",
+        f"paths.reports={tmp_path}/reports", f"tracking.mlflow={unused_address()}",
+    )  # fmt: skip
+    assert isinstance(config, CompareConfig)
+
+    compare.main([config])
+
+    assert "not tracked: MLflow at http://127.0.0.1:" in capsys.readouterr().err
+    assert list((tmp_path / "results" / "compare").glob("*/compare.json"))
+
+
+@pytest.mark.parametrize(
+    "words", [["do=audit", "suite=toolcall"], ["do=quantize"], ["do=convert"], ["do=gate"], ["do=compare"]]
+)
+def test_each_verb_takes_where_its_verdict_is_tracked(words: list[str]) -> None:
+    found = compose_apart(*words, "tracking.mlflow=http://127.0.0.1:1")
+
+    assert "tracking" not in found.model_dump()
+
+
+def test_a_name_that_is_no_result_says_what_there_is(everything: Path) -> None:
+    config = TrackConfig.model_validate(
+        {"do": "track", "runs": ["gate/none"], "tracking": {"mlflow": "http://127.0.0.1:1"},
+         "paths": {"results": str(everything)}}
+    )  # fmt: skip
+
+    with pytest.raises(DataError, match="named with their verb, as gate/NAME"):
         verb.main([config])
 
 
