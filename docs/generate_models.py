@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from generated import keep
 from hydra import compose, initialize_config_dir
 
 from harness.config import HardwareConfig, ModelConfig, RunConfig, parse, register_defaults
@@ -166,14 +167,7 @@ def page() -> str:
 
 def main(arguments: list[str]) -> int:
     """0 when the page is as it should be (or was written), 1 when `--check` finds it behind."""
-    made = page()
-    if "--check" not in arguments:
-        PAGE.write_text(made, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == made:
-        return 0
-    sys.stderr.write("docs/models.md is behind conf/; run: python docs/generate_models.py\n")
-    return 1
+    return keep(PAGE, page(), "docs/models.md is behind conf/; run: python docs/generate_models.py", arguments)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from generated import keep
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -21,6 +22,11 @@ from harness.paths import conf_dir
 
 PAGE = Path(__file__).with_name("reference.md")
 PLAIN = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "null"}
+ELSEWHERE = {
+    "run": "index", "receive": "capture", "fetch": "airgapped", "validate": "suites", "export": "inspect",
+    "doctor": "fit", "forget": "collect", "rotate": "collect", "accept": "gate",
+}  # fmt: skip
+"""The page of a verb whose file names none, where it has another name than the verb."""
 HEAD = """# Reference: verbs and keys
 
 Generated from the configuration's records and `conf/` by `docs/generate_reference.py`: change those files, not this.
@@ -36,13 +42,14 @@ def helped(verb: str) -> tuple[str, str]:
     lines = (conf_dir() / "do" / f"{verb}.yaml").read_text(encoding="utf-8").splitlines()
     said = [line.lstrip("# ") for line in itertools.takewhile(lambda one: one.startswith("#"), lines)]
     text = " ".join(one for one in said if not one.startswith("@package"))
-    page = re.search(r"docs/(\w+)\.md", text)
+    found = re.search(r"docs/(\w+)\.md", text)
+    page = found[1] if found else ELSEWHERE.get(verb, verb)
     sentence = re.split(r"\. |: do=| \(docs/|\.$", text)[0].replace("<", "&lt;")
-    return sentence + ".", f"[{page[1]}]({page[1]}.md)" if page else ""
+    return sentence + ".", f"[{page}]({page}.md)"
 
 
 def meanings(record: type[BaseModel]) -> dict[str, str]:
-    """What the source says below each field, inherited ones included."""
+    """What the source says below each field, inherited ones included; else what it says of the record that is held."""
     found: dict[str, str] = {}
     for owner in reversed(record.__mro__):
         if not issubclass(owner, BaseModel) or not owner.__module__.startswith("harness"):
@@ -52,13 +59,19 @@ def meanings(record: type[BaseModel]) -> dict[str, str]:
         for line, after in zip(parsed.body, [*parsed.body[1:], None], strict=True):
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
                 found[line.target.id] = words(after)
-    return found
+    return {name: found.get(name) or whole(field) for name, field in record.model_fields.items()}
+
+
+def whole(field: FieldInfo) -> str:
+    """What is said of the record that a field holds, for a field of which nothing is; of several records nothing."""
+    held = list(dict.fromkeys(records_in(field.annotation)))
+    return " ".join(inspect.cleandoc(held[0].__doc__ or "").split()) if len(held) == 1 else ""
 
 
 def words(after: ast.stmt | None) -> str:
-    """The text that stands under a field, on one line."""
+    """The text that stands under a field, on one line, and nothing as it is typed."""
     if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
-        return " ".join(after.value.value.split())
+        return " ".join(after.value.value.split()).replace("None:", "null:")
     return ""
 
 
@@ -163,14 +176,9 @@ def page() -> str:
 
 def main(arguments: list[str]) -> int:
     """0 when the page is as it should be (or was written), 1 when `--check` finds it behind."""
-    made = page()
-    if "--check" not in arguments:
-        PAGE.write_text(made, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == made:
-        return 0
-    sys.stderr.write("docs/reference.md is behind harness/config; run: python docs/generate_reference.py\n")
-    return 1
+    return keep(
+        PAGE, page(), "docs/reference.md is behind harness/config; run: python docs/generate_reference.py", arguments
+    )
 
 
 if __name__ == "__main__":

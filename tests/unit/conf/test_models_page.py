@@ -27,6 +27,7 @@ def test_page_follows_the_configuration() -> None:
 
 def test_page_that_is_behind_is_told_and_left_alone(tmp_path: Path) -> None:
     script = Path(shutil.copy(DOCS / "generate_models.py", tmp_path))
+    shutil.copy(DOCS / "generated.py", tmp_path)
     (tmp_path / "models.md").write_text("old")
 
     done = check(script)
