@@ -3,19 +3,21 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import cast
 
 import hydra
+from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import parse, register_defaults, register_own_models
+from harness.config import RunConfig, VerbConfig, parse, register_defaults, register_own_models
 from harness.errors import HarnessError, not_installed
 from harness.explain import explain
 from harness.paths import conf_dir
@@ -30,6 +32,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 _failed: list[int] = []
+_at_once: list[list[RunConfig]] = []
+"""Runs that wait until all jobs of the command are known: they share a cluster."""
 _side_by_side: dict[str, list[str]] = {}
 _SEVERAL = re.compile(r"(model|model\.name|model\.protocol)=\[(.*)\]")
 _SQL = "sql="
@@ -40,6 +44,8 @@ _SUITE = re.compile(r"suite=[A-Za-z0-9][A-Za-z0-9._-]*")
 def _compose(conf: DictConfig) -> None:
     try:
         configs = [parse(one) for one in _each_model(conf)]
+        if _waits(configs):
+            return
         verb = cast(Callable[[object], None], import_module(f"harness.verbs.{configs[0].do}").main)
         verb(configs)
     except (
@@ -56,6 +62,31 @@ def _compose(conf: DictConfig) -> None:
             raise
         _say(str(absent))
         _failed.append(absent.exit_code)
+
+
+def _waits(configs: Sequence[VerbConfig]) -> bool:
+    """Whether these are runs that are made at once with those of the command's other jobs; they are kept for then."""
+    runs = [one for one in configs if isinstance(one, RunConfig) and one.do == "run" and one.executor.name == "ray"]
+    if len(runs) < len(configs) or (len(runs) == 1 and HydraConfig.get().mode is not RunMode.MULTIRUN):
+        return False
+    from harness.verbs.run_at_once import goes_at_once
+
+    if waits := goes_at_once(runs):
+        _at_once.append(runs)
+    return waits
+
+
+def _run_at_once() -> None:
+    from harness.verbs.run_at_once import run_at_once
+
+    try:
+        with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+            errors = run_at_once(_at_once)
+    except HarnessError as error:
+        errors = [error]
+    for one in errors:
+        _say(str(one))
+        _failed.append(one.exit_code)
 
 
 def _each_model(conf: DictConfig) -> list[DictConfig]:
@@ -126,6 +157,8 @@ def main() -> None:
     sys.argv[1:] = _take_suite(_take_models(_take_sql(sys.argv[1:])))
     try:
         _compose()
+        if _at_once:
+            _run_at_once()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (HydraException, OmegaConfBaseException) as error:

@@ -25,14 +25,19 @@ class HardwareConfig(Record):
     """What an hour of the machine costs, for the cost of local models."""
 
     name: str
+    """Of the machine, as in the file's name in `conf/hardware`; `none`: nothing is known of it."""
     title: str
+    """What pages call it."""
     usd_per_hour: float | None = Field(default=None, ge=0)
     """Rent. None: computed from price, lifetime and power below, or unknown."""
     price_usd: float | None = Field(default=None, gt=0)
+    """Of your own machine, in USD; with `lifetime_hours`."""
     lifetime_hours: float | None = Field(default=None, gt=0)
     """Hours of use over which the price is written off."""
     watts: float | None = Field(default=None, ge=0)
+    """Draw under load, where no counter measures it."""
     usd_per_kwh: float | None = Field(default=None, ge=0)
+    """Price of energy."""
     memory_gb: float | None = Field(default=None, gt=0)
     """Main memory as it is sold: in units of 2**30 bytes."""
     gpu_memory_gb: float | None = Field(default=None, gt=0)
@@ -51,6 +56,7 @@ class SuiteConfig(Record):
     """Which suite, and how much of it."""
 
     name: str
+    """Of the suite, as `suite=NAME` and on pages."""
     path: str | None = None
     """Folder of a suite of your own, with `suite.yaml` in it; None: `suites/<name>/` of the project."""
     task: str | None = None
@@ -66,7 +72,9 @@ class SuiteConfig(Record):
     sampling: Literal["balanced", "proportional"] = "balanced"
     """`balanced`: every category an equal share. `proportional`: as in the whole suite."""
     categories: tuple[str, ...] | None = None
+    """Only samples of these categories; null: of all."""
     seed: int = 0
+    """Decides which samples `limit` takes."""
 
 
 class ArrivalConfig(Record):
@@ -75,6 +83,7 @@ class ArrivalConfig(Record):
     kind: Literal["closed", "poisson", "constant", "log"] = "closed"
     """`closed`: `concurrency` at once. `poisson`, `constant`: at `rate_per_s`. `log`: at the samples' own times."""
     rate_per_s: float | None = Field(default=None, gt=0)
+    """Requests a second on the mean, of `poisson` and `constant`, which need it."""
     speedup: float = Field(default=1.0, gt=0)
     """For `log`: 10 plays an hour of traffic in six minutes."""
     max_in_flight: int = Field(default=1024, ge=1, le=65536)
@@ -98,6 +107,7 @@ class BudgetConfig(Record):
     usd: float | None = Field(default=None, gt=0)
     """Of hosted models with a price."""
     minutes: float | None = Field(default=None, gt=0)
+    """Wall-clock time."""
 
 
 class VerdictConfig(Record):
@@ -119,12 +129,16 @@ class ExecutorConfig(Record):
     """Where the work is done (`conf/executor`)."""
 
     name: Literal["local", "ray"] = "local"
+    """`local`: this machine's cores. `ray`: a Ray cluster (docs/scale.md)."""
     address: str | None = None
     """Of a Ray cluster: `auto`, or `host:port` of its head, or `ray://host:10001`. None: one of this machine's own."""
     cores: int | None = Field(default=None, ge=1)
-    """Processors of a Ray cluster of this machine's own; None: all of them."""
+    """`local`: processes that collect, curate, cluster and build work in. `ray`: processors of a cluster of this
+    machine's own. None: all of them."""
     workers: int | None = Field(default=None, ge=1, le=4096)
     """Workers, an engine each; None: as many as the cluster has room for."""
+    runs: int | None = Field(default=None, ge=1)
+    """Runs of one command at once (`model=[a,b]`, a sweep); None: as many as the cluster has room for."""
     cpus: float = Field(default=1.0, ge=0)
     """Processors of a worker: so many are kept for it."""
     gpus: float = Field(default=0.0, ge=0)
@@ -143,6 +157,7 @@ class RunnerConfig(Record):
     arrival: ArrivalConfig = ArrivalConfig()
     budget: BudgetConfig = BudgetConfig()
     trials: int = Field(default=1, ge=1)
+    """Times that each sample is asked."""
     warmup: int = Field(default=2, ge=0)
     """Requests before the clock counts; not recorded."""
     deadline_s: float = Field(default=120.0, gt=0)
@@ -152,6 +167,7 @@ class RunnerConfig(Record):
     retries: int = Field(default=3, ge=0, le=20)
     """Tries after the first, for infrastructure failures that may pass."""
     seed: int = 0
+    """Sent with each request, the number of the trial added; decides times of arrival and orders, too."""
     reply_cache: Literal["off", "read", "write", "on"] = "off"
     """Answers of servers from, and into, the cache of replies: a rerun of the same requests costs nothing, and what is
     not asked is not timed. Engines of our own are always asked."""
@@ -202,9 +218,13 @@ class SandboxConfig(Record):
     timeout_s: float = Field(default=10.0, gt=0)
     """Wall-clock time of one program, all its tests included."""
     memory_mb: int = Field(default=1024, ge=64)
+    """Memory of one program, in MiB."""
     processes: int = Field(default=32, ge=1)
+    """Processes and threads of one program."""
     output_kb: int = Field(default=64, ge=1)
+    """What it prints is cut to so many KiB."""
     disk_mb: int = Field(default=16, ge=1)
+    """What it may write, in MiB."""
     image: str = "python:3.11-slim"
     """Of `docker`."""
 

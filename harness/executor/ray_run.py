@@ -7,8 +7,6 @@ Budgets and arrival rates are the driver's, and so hold for all workers together
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -18,65 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.config import ExecutorConfig, RunConfig
-from harness.errors import BackendError, ConfigError, HarnessError
+from harness.config import RunConfig
+from harness.errors import BackendError, HarnessError
+from harness.executor.ray_cluster import Floor, connected
 from harness.executor.ray_worker import Plan, Worker
 from harness.protocols import Backend, Endpoint
 from harness.records import Attempt, Sample
 from harness.records.manifest import WeightFacts
 
-__all__ = ["RayBackend", "connected"]
+__all__ = ["RayBackend"]
 
 _PATIENCE_S = 120.0
 """How long a run waits for a worker to come back when none is left."""
-_REACH_S = 10.0
 _MOST_LOST = 3
 """So many workers may be lost over one attempt before the attempt is held to be the reason."""
 _LOOKED_AT = 64
 _SAY = logging.getLogger("harness.executor")
-
-
-@asynccontextmanager
-async def connected(config: ExecutorConfig) -> AsyncIterator[None]:
-    """A connection to the cluster, or to one of this machine's own that ends with it.
-
-    Raises BackendError where there is no cluster at the address.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    try:
-        await asyncio.to_thread(_reach, config.address)
-        await asyncio.to_thread(
-            ray.init,
-            address=config.address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if config.address else {"include_dashboard": False, "num_cpus": config.cores}),
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        said = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        raise BackendError(
-            f"no Ray cluster at executor.address={config.address} ({said}); start one with `ray start --head`, or "
-            "leave the address out for one on this machine"
-        ) from None
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(ray.shutdown)
-
-
-def _reach(address: str | None) -> None:
-    """Nothing where somebody listens at the address: Ray itself would try for minutes. Raises OSError."""
-    if address is None or address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=_REACH_S):
-        pass
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +52,8 @@ class RayBackend:
     environment: str | None = None
     """Where the tools of agents' tasks run: on the worker."""
     data: Path | None = None
+    floor: Floor = field(default_factory=Floor)
+    """The cluster's room; shared by the runs of a command."""
     name: str = field(init=False)
     """Of the engine."""
     _seats: list[_Seat] = field(default_factory=list)
@@ -114,12 +71,18 @@ class RayBackend:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[Endpoint]:
         """A context in which workers are up. Raises BackendError where the cluster has no room for one."""
-        async with connected(self.config.executor):
-            self._place()
+        import ray
+
+        executor = self.config.executor
+        async with connected(executor):
+            resources = await asyncio.to_thread(ray.cluster_resources)
+            workers = await self.floor.take(executor, resources)
             try:
+                self._place(workers)
                 yield replace(await self._first(), slot_field=None)  # a worker deals its own slots out
             finally:
                 await self._end()
+                await self.floor.give_back(executor, workers)
 
     async def probe(self, samples: Sequence[Sample]) -> str | None:
         """A warning if the chat template drops the tools, as a worker sees it."""
@@ -149,12 +112,11 @@ class RayBackend:
                 await self._leave(seat)
         raise BackendError(f"{_MOST_LOST} workers were lost over sample {sample.id}; see the logs of the Ray cluster")
 
-    def _place(self) -> None:
+    def _place(self, workers: int) -> None:
         """Asks the cluster for workers, spread over its nodes."""
         import ray
 
         config = self.config.executor
-        workers = config.workers or _room(ray.cluster_resources(), config)
         self._streams = max(1, ceil(self._at_once() / workers))
         plan = Plan(self.config, self._streams, __version__, self.environment, self.data)
         made = ray.remote(
@@ -271,19 +233,6 @@ class RayBackend:
 
 async def _awaited(reference: Any) -> Any:
     return await reference
-
-
-def _room(resources: dict[str, float], config: ExecutorConfig) -> int:
-    """Workers that the cluster has room for."""
-    room = resources.get("CPU", 0.0) / config.cpus if config.cpus else float("inf")
-    if config.gpus:
-        room = min(room, resources.get("GPU", 0.0) / config.gpus)
-    if room < 1:
-        raise ConfigError(
-            f"the cluster has {resources.get('CPU', 0.0):g} processors and {resources.get('GPU', 0.0):g} GPUs, and a "
-            f"worker takes {config.cpus:g} and {config.gpus:g}; lower executor.cpus or executor.gpus"
-        )
-    return int(min(room, 4096))
 
 
 def _own(error: Any) -> HarnessError:

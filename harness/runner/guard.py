@@ -59,7 +59,7 @@ class Budget:
 
     def __init__(self, limits: BudgetConfig) -> None:
         self._limits = limits
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._calls = self._tokens = 0
         self._usd = 0.0
 
@@ -77,6 +77,8 @@ class Budget:
 
     def spent(self) -> str | None:
         """Which limit is reached, in words; None while all hold."""
+        if self._started is None:  # asked before the first is sent, when the engines are up
+            self._started = time.monotonic()
         minutes = (time.monotonic() - self._started) / 60
         for name, used, limit in (
             ("calls", self._calls, self._limits.calls),

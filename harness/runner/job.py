@@ -2,8 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,14 @@ from harness.runner.identity import Job, run_folder
 from harness.runner.lag import LagMonitor
 from harness.runner.late import judge_waiting
 from harness.runner.metering import energy_meter
-from harness.runner.progress import make_progress
-from harness.runner.schedule import arrivals_s, interleave
+from harness.runner.progress import Progress, make_progress
+from harness.runner.schedule import Arrivals, arrivals_s, interleave
 from harness.runner.session import Session
 from harness.runner.stopping_run import Rule, rule_of
 from harness.runner.tally import Tally
 from harness.store.runfolder import lock, point_latest
 
-__all__ = ["Outcome", "busy_warning", "execute"]
+__all__ = ["Common", "Outcome", "Together", "busy_warning", "execute", "opened_sessions"]
 
 _LOADED_S = 0.5
 _LOADED_PERCENT = 25
@@ -54,23 +54,47 @@ def execute(jobs: Sequence[Job]) -> list[Outcome]:
     """
     together = uuid.uuid4().hex
     with ExitStack() as stack:
-        places: list[tuple[Path, bool]] = []
-        for job in jobs:  # every folder is found and locked before any is touched
-            places.append(run_folder(job))
-            stack.enter_context(lock(places[-1][0]))
-        sessions: list[Session] = []
-        for job, (folder, resumed) in zip(jobs, places, strict=True):
-            point_latest(folder)
-            session = Session(job, folder, resumed, together)
-            stack.callback(session.close)
-            sessions.append(session)
-        interrupted, stopped = _Together(sessions).run()
-        return [Outcome(session.folder, session.summary(), interrupted, stopped) for session in sessions]
+        return Together(opened_sessions(jobs, stack, together)).run()
 
 
-class _Together:
-    def __init__(self, sessions: list[Session]) -> None:
-        self._all = sessions
+def opened_sessions(jobs: Sequence[Job], stack: ExitStack, together: str) -> list[Session]:
+    """The runs of jobs in their folders, which are theirs until the stack ends. together: what these runs share.
+
+    Raises DataError where a folder cannot be written or another process writes to it.
+    """
+    places: list[tuple[Path, bool]] = []
+    for job in jobs:  # every folder is found and locked before any is touched
+        places.append(run_folder(job))
+        stack.enter_context(lock(places[-1][0]))
+    sessions: list[Session] = []
+    for job, (folder, resumed) in zip(jobs, places, strict=True):
+        point_latest(folder)
+        session = Session(job, folder, resumed, together)
+        stack.callback(session.close)
+        sessions.append(session)
+    return sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What runs that go on beside others share with them."""
+
+    budget: Budget
+    bar: Progress
+    arrivals: Arrivals
+    busy: str | None
+    """A word where other programs use the processor."""
+    ended: Callable[[], bool]
+    """Whether one of the others has ended."""
+
+
+class Together:
+    """Runs that are asked in turn. common: what they share with others that go on beside them."""
+
+    def __init__(self, sessions: Sequence[Session], common: Common | None = None) -> None:
+        """Takes in what is on record already. Raises DataError where that does not fit."""
+        self._all, self._common = sessions, common
+        self._due: Generator[float] | None = None
         for session in sessions:
             if isinstance(session.job.backend, Recorded):
                 self._take(session, session.job.backend)
@@ -89,8 +113,8 @@ class _Together:
             session.end("failed")
             raise
 
-    def run(self) -> tuple[bool, str | None]:
-        """Whether it was interrupted, and which budget ended it. The manifests say how it ended."""
+    def run(self) -> list[Outcome]:
+        """What the runs came to. The manifests say how they ended."""
         ending, stopped = "failed", None
         try:
             if self._sessions:
@@ -102,14 +126,52 @@ class _Together:
         except KeyboardInterrupt:
             ending = "interrupted"
         finally:
-            if self._rule is not None:
-                self._rule.note()
-            for session in self._all:
-                session.end(_ended(session, ending, by_rule=self._rule is not None))
-        return ending == "interrupted", stopped
+            self._end(ending)
+        return self.outcomes(ending, stopped)
+
+    async def run_beside(self, room: asyncio.Semaphore) -> list[Outcome]:
+        """The same in an event loop where others go on too, once there is room. To cancel it is the interruption."""
+        ending, stopped = "failed", None
+        try:
+            async with room:
+                stopped = await self._run_beside()
+            ending = "stopped" if stopped else "complete"
+        except asyncio.CancelledError:
+            ending = "interrupted"
+            raise
+        finally:
+            if self._due is not None:
+                self._due.close()
+            if ending != "complete":
+                self._end(ending)
+        if ending == "complete":
+            await asyncio.to_thread(self._end, ending)  # the table of a large run takes its time
+        return self.outcomes(ending, stopped)
+
+    async def _run_beside(self) -> str | None:
+        assert self._common is not None
+        if self._sessions and self._common.ended() and (stopped := self._common.budget.spent()):
+            return stopped  # by those before: no engine need come up
+        stopped = await self._serve_and_run() if self._sessions else None
+        for session in self._all:
+            if session.tally.n_waiting:
+                await self._judge(session)
+        return stopped
+
+    def outcomes(self, ending: str, stopped: str | None) -> list[Outcome]:
+        """Where the runs lie and what is finished of them."""
+        return [Outcome(one.folder, one.summary(), ending == "interrupted", stopped) for one in self._all]
+
+    def _end(self, ending: str) -> None:
+        if self._rule is not None:
+            self._rule.note()
+        for session in self._all:
+            session.end(_ended(session, ending, by_rule=self._rule is not None))
 
     async def _serve_and_run(self) -> str | None:
-        busy = busy_warning()
+        common = self._common
+        busy = busy_warning() if common is None else common.busy
+        budget = Budget(self._config.run.budget) if common is None else common.budget
         async with AsyncExitStack() as stack:
             lanes = []
             for lane, session in enumerate(self._sessions):
@@ -120,12 +182,12 @@ class _Together:
                 session.warn(busy)
             self._clock.meter = meter = await asyncio.to_thread(energy_meter, lanes)
             tallies = [session.tally for session in self._sessions]
-            with make_progress(self._config.progress, self._title(), tallies, self._planned()) as bar:
+            with self._bar(self._title(), tallies, self._planned()) as bar:
                 for session in self._sessions:
                     session.progress = bar.update
                 async with LagMonitor() as lag:
                     try:
-                        return await run_lanes(lanes, self._work(), Budget(self._config.run.budget), self._clock)
+                        return await run_lanes(lanes, self._work(), budget, self._clock)
                     finally:
                         for session in self._sessions:
                             session.note_clock(lag.facts())
@@ -142,8 +204,13 @@ class _Together:
             judged.n_scored, judged.value_sum = session.tally.n_scored, session.tally.value_sum
             bar.update()
 
-        with make_progress(self._config.progress, title, [judged], waiting) as bar:
+        with self._bar(title, [judged], waiting) as bar:
             await judge_waiting(session, update)
+
+    def _bar(self, title: str, tallies: Sequence[Tally], n_planned: int) -> AbstractContextManager[Progress]:
+        if self._common is not None:  # one for all
+            return nullcontext(self._common.bar)
+        return make_progress(self._config.progress, title, tallies, n_planned)
 
     def _title(self) -> str:
         models = ", ".join(dict.fromkeys(session.job.config.model.name for session in self._sessions))
@@ -156,7 +223,9 @@ class _Together:
     def _work(self) -> Iterator[Work]:
         """Every attempt that is left, in the order and at the times of the schedule."""
         settings = self._config.run
-        due = arrivals_s(settings.arrival, self._arriving(), settings.seed)
+        shared = None if self._common is None else self._common.arrivals.times_s(settings)
+        self._due = shared
+        due = shared or arrivals_s(settings.arrival, self._arriving(), settings.seed)
         for lane, (sample, trial) in self._in_turn():
             yield Work(lane, sample, trial, None if due is None else next(due))
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue, ValidationError
 
 from harness.assets import cache_dir
 from harness.backends.stream import Kept, Reading, Told
-from harness.config import BackendConfig, ModelConfig, RunConfig
+from harness.config import BackendConfig, LitellmConfig, ModelConfig, PluginConfig, RunConfig
 from harness.errors import DataError
 from harness.protocols import Endpoint
 from harness.records import Record, RecordedBy, Reply, Sample, ServerTiming, Timing, Usage
@@ -127,7 +127,7 @@ def open_replies(config: RunConfig, endpoint: Endpoint, samples: Sequence[Sample
     samples: all of the run, in the suite's order.
     """
     mode = config.run.reply_cache
-    if mode == "off" or config.backend.name in _OWN_ENGINES:
+    if mode == "off" or config.backend.name in _OWN_ENGINES or isinstance(config.backend, PluginConfig):
         return None
     folder = cache_dir() / "replies" if config.paths.replies is None else Path(config.paths.replies).expanduser()
     size = config.run.reply_cache_mb
@@ -157,7 +157,7 @@ def _source(model: ModelConfig, backend: BackendConfig, endpoint: Endpoint) -> b
     """Who answers, as JSON: not by which key, and of litellm not by the relay's address, which is another each time."""
     facts = endpoint.facts
     found: dict[str, JsonValue] = {"backend": backend.name, "model": endpoint.model, "protocol": model.protocol}
-    if backend.name == "litellm":
+    if isinstance(backend, LitellmConfig):
         found |= {"url": model.url, "cache": backend.cache, "dropped": facts.flags.get("dropped")}
         found["extra"] = backend.extra_body
     else:

@@ -1,16 +1,17 @@
 """Which attempt comes when: the order of the work, and the moments at which open-loop load sends it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TypeVar
 
 import numpy as np
 
-from harness.config import ArrivalConfig
+from harness.config import ArrivalConfig, RunnerConfig
 from harness.errors import ConfigError
 from harness.records import Sample
 
-__all__ = ["arrivals_s", "interleave"]
+__all__ = ["Arrivals", "arrivals_s", "interleave"]
 
 T = TypeVar("T")
 
@@ -71,3 +72,46 @@ def _logged(speedup: float, samples: Iterable[Sample]) -> Iterator[float]:
             offset += before
         before = since
         yield max(0.0, offset + since) / speedup
+
+
+class Arrivals:
+    """Open-loop schedules that runs going on at once share: a rate holds for all of them that ask for it together.
+
+    A log's own times are each run's own.
+    """
+
+    def __init__(self) -> None:
+        """No schedule has begun."""
+        self._shared: dict[tuple[ArrivalConfig, int], _Shared] = {}
+
+    def times_s(self, settings: RunnerConfig) -> Generator[float] | None:
+        """Seconds after a run's start at which its next request is due; None where a run has a schedule of its own."""
+        arrival = settings.arrival
+        if arrival.kind in {"closed", "log"}:
+            return None
+        return self._shared.setdefault((arrival, settings.seed), _Shared(arrival, settings.seed)).times_s()
+
+
+class _Shared:
+    """One schedule. It stands still while no run follows it."""
+
+    def __init__(self, config: ArrivalConfig, seed: int) -> None:
+        times = arrivals_s(config, (), seed)
+        assert times is not None
+        self._times = times
+        self._last_s = 0.0
+        self._zero_s = 0.0
+        self._running = 0
+
+    def times_s(self) -> Generator[float]:
+        """For one run, whose clock starts when the first is asked for: whoever is ready takes the next moment."""
+        began_s = time.perf_counter()
+        if not self._running:
+            self._zero_s = began_s - self._last_s
+        self._running += 1
+        try:
+            for moment_s in self._times:
+                self._last_s = moment_s
+                yield self._zero_s + moment_s - began_s
+        finally:
+            self._running -= 1

@@ -33,7 +33,7 @@ from harness.verbs.report import refresh_leaderboard
 from harness.verbs.suited import suited
 from harness.verbs.track import track_quietly
 
-__all__ = ["main", "make_job", "refuse_unjudged"]
+__all__ = ["main", "make_job", "refuse_unjudged", "tell"]
 
 
 def main(configs: Sequence[RunConfig]) -> None:
@@ -46,6 +46,14 @@ def main(configs: Sequence[RunConfig]) -> None:
     with console_progress(show=configs[0].progress != "off") as on_progress:
         configs = suited(configs, on_progress)
         outcomes = (execute_inspect if is_inspect(configs[0]) else _execute)(configs, on_progress)
+    tell(configs, outcomes)
+
+
+def tell(configs: Sequence[RunConfig], outcomes: Sequence[Outcome]) -> None:
+    """Reports and prints what runs came to.
+
+    Raises KeyboardInterrupt where one was interrupted, HarnessError where replies are left that could not be judged.
+    """
     for outcome in outcomes:
         write_atomic(outcome.folder / "summary.md", markdown_page(outcome.summary))
     _say(outcomes, resumable=configs[0].run.resume != "never")
@@ -100,7 +108,8 @@ def _say(outcomes: Sequence[Outcome], *, resumable: bool) -> None:
     if find_spec("duckdb") is None:
         absent = f"no {PARQUET}: that takes duckdb ({extra('logs')})"
         aside.print(absent, markup=False, highlight=False, soft_wrap=True)
-    why = outcomes[0].stopped or ("interrupted" if outcomes[0].interrupted else None)
+    broken_off = [outcome for outcome in outcomes if outcome.stopped or outcome.interrupted]
+    why = (broken_off[0].stopped or "interrupted") if broken_off else None
     if why is not None:
         left = sum(outcome.summary.n_not_run for outcome in outcomes)
         how = "the same command goes on" if resumable else f"go on with run.resume={outcomes[0].folder}"
