@@ -24,9 +24,9 @@ class BuildOptions(Record):
     replay: Literal["step", "trajectory"] = "step"
     """A sample for each call, or for each session: its first call, and all that follow with the recorded results."""
     match: TrajectoryMatch = "strict"
-    """Of sessions: which recorded result a call is given."""
+    """Of sessions: which recorded result a call is given (`strict`, `fifo`: docs/trajectory.md)."""
     read_only: tuple[str, ...] = ()
-    """Of sessions with `match: fifo`: tools that only look something up, by their logged names (`get_*`)."""
+    """Of sessions with `match=fifo`: tools that only look something up, by their logged names; `*` is any letters."""
     first_step: int = Field(default=0, ge=0)
     """Of sessions: how many steps of the record are given as history, before the model chooses."""
     most_steps: int | None = Field(default=None, ge=2)
@@ -44,7 +44,9 @@ class BuildOptions(Record):
     margin: float = Field(default=0.05, gt=0, lt=1)
     """Loss that a comparison should be able to rule out in each cluster."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance of a wrong verdict that the number of samples is made for."""
     power: float = Field(default=0.8, gt=0.5, lt=1)
+    """Chance of a verdict that the number of samples is made for."""
     discordant: float = Field(default=0.1, ge=0, le=1)
     """Share of samples that one model is expected to get right and the other wrong."""
     text: Literal["auto", "decision", "normalised", "rouge", "json"] = "auto"
@@ -63,6 +65,7 @@ class BuildOptions(Record):
     )  # fmt: skip
     """Fields of the logged requests that are asked again as logged."""
     seed: int = 0
+    """Decides which calls of a cluster are taken."""
 
     @field_validator("match", "read_only", "first_step", "most_steps")
     @classmethod

@@ -30,9 +30,11 @@ class ClusterOptions(Record):
     name: str | None = None
     """Of the folder that is made within `cluster.out`; None: that of the calls. An old one is gone on with."""
     out: str = "clusters"
+    """Folder in which `name` is made."""
     fresh: bool = False
     """Forget what was there: new ids, no edits."""
     algorithm: Literal["hdbscan", "kmeans", "agglomerative"] = "hdbscan"
+    """How the calls of a node are grouped (docs/cluster.md)."""
     k: int | None = Field(default=None, ge=1)
     """Clusters in each node, for kmeans and agglomerative; None: the best silhouette of a grid."""
     min_size: int | None = Field(default=None, ge=2)
@@ -54,6 +56,7 @@ class ClusterOptions(Record):
     split: tuple[str, ...] = ()
     """Ids of clusters to be parted in two."""
     seed: int = 0
+    """Decides samples, resamples and starts."""
 
     @field_validator("split", mode="before")
     @classmethod

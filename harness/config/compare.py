@@ -25,6 +25,8 @@ class CompareOptions(Record):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """One-sided chance of a false verdict, for all categories (cells of the matrix) together as `correction` has it."""
     correction: Literal["holm", "bh", "none"] = "holm"
+    """How α is shared by pairs and categories: `holm`: chance of any false one. `bh`: expected share of false ones.
+    `none`."""
     common: bool = False
     """Whether runs of other samples are held against each other on those that both have."""
 

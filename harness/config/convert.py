@@ -49,6 +49,7 @@ class ConvertData(Record):
     exports: tuple[Literal["llamafactory", "axolotl", "trl", "openai", "nemo"], ...] = ()
     """Other programs that the rows are written for besides, with what they need to be run (docs/convert_data.md)."""
     seed: int = 0
+    """Decides the order of rows and what is drawn."""
 
     @field_validator("labels", "teacher_overrides", "exports", mode="before")
     @classmethod
@@ -60,34 +61,49 @@ class ConvertTraining(Record):
     """How the weights are changed."""
 
     rank: int = Field(default=16, ge=1, le=1024)
+    """Of the factors that are learned for each layer."""
     alpha: float = Field(default=32.0, gt=0)
+    """The factors count alpha / rank times."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the factors' input that is left out at each step."""
     targets: tuple[str, ...] = ("all-linear",)
     """Names of the layers that get factors; `all-linear`: every linear layer but the output."""
     learning_rate: float = Field(default=5e-4, gt=0)
+    """Of AdamW, at its highest."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """How the learning rate falls after warming up."""
     warmup_frac: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Of AdamW."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     epochs: float = Field(default=3.0, gt=0)
+    """Times that all rows are seen."""
     max_steps: int | None = Field(default=None, ge=1)
+    """Steps at most; null: as many as the epochs have."""
     max_minutes: float | None = Field(default=None, gt=0)
     """Training ends in order when it has taken so long; None: no limit."""
     batch: int = Field(default=8, ge=1)
     """Rows of one step on one device."""
     accumulate: int = Field(default=1, ge=1)
+    """Batches that make one step."""
     max_tokens: int = Field(default=1024, ge=16)
     """Longer rows are left out."""
     packing: bool = True
     """Several rows in one sequence, none of which sees another."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the weights in training; `auto`: bfloat16, on `mps` float32."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N`."""
     processes: int = Field(default=1, ge=1, le=64)
     """GPUs that share a step (accelerate)."""
     threads: int | None = Field(default=None, ge=1)
+    """Of the processor; null: its cores that this process may use."""
     checkpoint_steps: int = Field(default=50, ge=1)
+    """Steps between two states on disk, from which a stopped training goes on."""
     eval_steps: int = Field(default=50, ge=1)
+    """Steps between two evaluations on the validation rows."""
     patience: int | None = Field(default=3, ge=1)
     """Evaluations without a better task metric before training ends; None: it goes on to the end."""
     checkpointing: bool = False
@@ -97,6 +113,7 @@ class ConvertTraining(Record):
     python: str | None = None
     """A Python with torch, transformers, peft and trl; None: that of `make train-env`."""
     seed: int = 0
+    """Decides the first factors, the order of rows and dropout."""
 
     @field_validator("targets", mode="before")
     @classmethod
@@ -142,12 +159,16 @@ class ConvertGate(Record):
     rows: tuple[Literal["base", "examples", "grammar", "tuned", "tuned_grammar"], ...] = (
         "base", "examples", "grammar", "tuned", "tuned_grammar",
     )  # fmt: skip
+    """Set-ups that are asked: the base as it is, with examples, under a grammar; the tuned model, and it under a
+    grammar."""
     examples: int = Field(default=3, ge=1, le=20)
+    """Of the row `examples`: in-context examples before each question."""
     limit: int | None = Field(default=None, ge=1)
     """Samples of the test split at most; None: all."""
     margin: float = Field(default=0.05, gt=0, lt=1)
     """Loss of accuracy that would matter."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance of a wrong verdict."""
     reference: str | None = None
     """A run folder of the same samples to be held against besides; None: the log's own answers, where the suite has."""
     checkpoint: bool = False
@@ -157,7 +178,9 @@ class ConvertGate(Record):
     general_tokens: int = Field(default=256, ge=16)
     """Most tokens of a general answer: enough to see a collapse, and no more."""
     general_suites: tuple[str, ...] = ("toolcall", "ifeval")
+    """Suites that show what was unlearned."""
     general_margin: float = Field(default=0.1, gt=0, lt=1)
+    """Loss in a general suite that is warned of."""
 
     @field_validator("rows", "general_suites", mode="before")
     @classmethod
@@ -169,6 +192,8 @@ class ConvertOptions(Record):
     """From a suite's train split to a model of its own."""
 
     method: Literal["lora", "dora", "qlora", "full"] = "lora"
+    """`lora`, `dora`: factors beside the weights. `qlora`: the same beside weights in 4 bits (CUDA). `full`: all
+    weights."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Of the model that comes of it: `model=NAME`. None: suite, cluster and base."""
     out: str | None = None

@@ -26,7 +26,9 @@ class SplitConfig(Record):
     """Which calls are for training, for calibration and for the test."""
 
     train: float = Field(default=0.6, ge=0, le=1)
+    """Share of the calls to learn from."""
     calibration: float = Field(default=0.2, ge=0, le=1)
+    """Share of the calls to choose and tune by."""
     test: float = Field(default=0.2, ge=0, le=1)
     """Shares of the calls; reached as closely as whole groups allow."""
     users: bool = True
@@ -40,6 +42,7 @@ class SplitConfig(Record):
     straddling: Literal["earlier", "drop"] = "earlier"
     """By time, calls of a group that began before a cut and goes on after it: kept on the earlier side, or dropped."""
     seed: int = 0
+    """Decides by chance, with the id of a group's first call, which split it goes to."""
 
     @model_validator(mode="after")
     def _whole(self) -> "SplitConfig":
@@ -58,9 +61,11 @@ class CurateOptions(Record):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Of the folder that is made, within `curate.out`."""
     out: str = "curated"
+    """Folder in which `name` is made."""
     pii: Literal["rules", "nlp", "off"] = "rules"
     """What finds personal data. `off` leaves it all in, and needs `curate.i_know=true`."""
     i_know: bool = False
+    """Says that personal data may stay in, for `pii=off`."""
     scope: Literal["project", "session"] = "project"
     """Where one value has one pseudonym. `session`: duplicates across sessions with personal data go unseen."""
     key_env: str | None = None

@@ -14,6 +14,7 @@ class GateRate(Record):
     """Limits of a share of good answers. None: no such limit."""
 
     tier: Tier = "blocking"
+    """`blocking`: decides the exit code. `warning`: annotated. `informative`: shown."""
     margin: float | None = Field(default=0.05, gt=0, lt=1)
     """Loss against the baseline that would matter, as a share of the samples."""
     keep: float | None = Field(default=None, gt=0, lt=1)
@@ -26,11 +27,15 @@ class GateClusters(Record):
     """Limits of single clusters' right answers."""
 
     tier: Tier = "warning"
+    """As of GateRate."""
     names: tuple[str, ...] | Literal["all"] = ()
     """Those that matter."""
     margin: float | None = Field(default=0.1, gt=0, lt=1)
+    """Loss in a cluster that would matter, as a share of its samples."""
     keep: float | None = Field(default=None, gt=0, lt=1)
+    """Part of the baseline's share that has to be kept in each."""
     least: float | None = Field(default=None, gt=0, lt=1)
+    """Share that the candidate has to have in each."""
 
     @field_validator("names", mode="before")
     @classmethod
@@ -42,6 +47,7 @@ class GateSize(Record):
     """Limits of what a call takes: USD, or tokens."""
 
     tier: Tier = "warning"
+    """As of GateRate."""
     ratio: float | None = Field(default=1.1, gt=0)
     """Mean of a call at most so many times the baseline's."""
     most: float | None = Field(default=None, gt=0)
@@ -52,6 +58,7 @@ class GateTime(Record):
     """Limits of a time."""
 
     tier: Tier = "warning"
+    """As of GateRate."""
     ratio: float | None = Field(default=1.1, gt=0)
     """At most so many times the baseline's, by the geometric mean over pairs."""
     p95_s: float | None = Field(default=None, gt=0)
@@ -62,6 +69,7 @@ class GateOptions(Record):
     """A policy, and which runs it is put to."""
 
     name: str = "default"
+    """Of the policy, as in the file's name in `conf/gate`."""
     baseline: str | None = None
     """A folder of `do=accept`, or a run folder; None: the accepted baseline of the candidate's suite."""
     beside: str | None = None
@@ -87,17 +95,24 @@ class GateOptions(Record):
     form: GateRate = GateRate()
     """Replies in the form that was asked for."""
     clusters: GateClusters = GateClusters()
+    """Right answers in single clusters."""
     cost: GateSize = GateSize()
+    """USD of a call."""
     tokens: GateSize = GateSize(tier="informative", ratio=1.2)
+    """Output tokens of a call."""
     ttft: GateTime = GateTime()
+    """Time to the first token."""
     e2e: GateTime = GateTime()
+    """Time to the last byte."""
 
 
 class AcceptOptions(Record):
     """Who makes a run the baseline, and why."""
 
     by: str = Field(min_length=1)
+    """Who says so."""
     why: str = Field(min_length=1)
+    """In a few words; both are written to `baseline.json`."""
     journal: bool = False
     """Keep prompts and replies too: they may be private, and they are large."""
 

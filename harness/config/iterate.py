@@ -51,6 +51,7 @@ class IterateOptions(Record):
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Of the state's folder; None: that of the clusters."""
     out: str = "iterate"
+    """Folder of what is found."""
     suite: str | None = None
     """Suite whose verdicts are looked after; None: that of the latest selection."""
     router: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class IterateOptions(Record):
     embedding_url: str | None = None
     """Of clusters made with `openai:NAME`, as for do=cluster."""
     embedding_key_env: str | None = None
+    """Variable that holds the key of `embedding=openai:NAME`; null: `OPENAI_API_KEY`."""
     drift: DriftOptions = DriftOptions()
     stale: StaleOptions = StaleOptions()
     exit_zero: bool = False
@@ -71,6 +73,7 @@ class IterateOptions(Record):
     build: tuple[str, ...] = ()
     """Of `apply`: what is typed besides to build the suite: `["build.per_cluster=120"]`."""
     seed: int = 0
+    """Decides resamples and what is drawn."""
 
     @field_validator("reference", "router", "models", "overrides", "build", mode="before")
     @classmethod

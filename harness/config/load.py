@@ -34,6 +34,7 @@ class LoadOptions(Record):
     warmup: int = Field(default=2, ge=0)
     """Requests before the clock counts."""
     seed: int = 0
+    """As `run.seed`."""
 
     @field_validator("speeds", mode="before")
     @classmethod

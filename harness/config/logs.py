@@ -33,6 +33,7 @@ class StoreConfig(Record):
     """The folder that collected calls are kept in, and its key."""
 
     path: str = "logstore"
+    """Folder of the store."""
     key_env: str | None = None
     """Name of the variable with the key; None: HARNESS_STORE_KEY, where it is set."""
     key_file: str | None = None

@@ -22,6 +22,8 @@ class MonitorOptions(Record):
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Of the folder in results/monitor; None: the policy's name."""
     outcome: MonitorOutcome = "disagreement"
+    """What is watched. `loss`: value of the large model's answer less that of the small one's. `error`: of the small
+    model."""
     limit: float | None = Field(default=None, gt=-1, lt=1)
     """Mean of the outcome that is still as it should be."""
     baseline: tuple[int, int] | None = None
@@ -31,6 +33,8 @@ class MonitorOptions(Record):
     detect: float = Field(default=0.05, gt=0, lt=1)
     """Distance beyond the limit that is to be found soonest."""
     promise: Literal["ever", "rate"] = "ever"
+    """`ever`: any false alarm, over all time, with chance `alpha` at most. `rate`: one in `every` units on the mean at
+    most."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Of `ever`: chance of any false alarm, over all time and all monitors."""
     every: float = Field(default=5000, ge=20)

@@ -1,7 +1,7 @@
 """From Hydra's DictConfig to records, the only module that sees one, and what is said where it does not fit."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -11,7 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from harness.config.backends import BackendConfig, LlamaCppConfig
+from harness.config.backends import BACKENDS, PluginConfig
 from harness.config.chain import ChainConfig
 from harness.config.model import ModelConfig
 from harness.config.running import HardwareConfig, JudgeConfig
@@ -107,8 +107,10 @@ def _missing_message(missing: list[str]) -> str:
 def explain_validation(error: ValidationError) -> str:
     """The first complaint of pydantic as one line with the key, the value seen and what is allowed."""
     first = error.errors()[0]
-    chosen = first["loc"][:1] == ("backend",)  # which of the backends it is, stands between and is no key
-    parts = [str(part) for place, part in enumerate(first["loc"]) if not (chosen and place == 1)]
+    loc = first["loc"]
+    if loc[:1] == ("backend",):  # which of the backends it is, stands between and is no key
+        loc = (loc[0], *loc[3 if loc[1:2] == ("own",) else 2 :])
+    parts = [str(part) for part in loc]
     parts = parts[1:] if parts[:1] == ["chain"] and len(parts) > 1 else parts  # typed without it
     key = ".".join(parts) or "configuration"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -146,12 +148,7 @@ def hardware_named(name: str) -> HardwareConfig:
 
 def known_keys(verb: str, backend: str) -> list[str]:
     """Every dotted key that a verb's configuration can have, for a message that names the nearest."""
-    kinds: dict[str, type[Record]] = {
-        name: kind
-        for kind in get_args(get_args(BackendConfig)[0])
-        for name in get_args(kind.model_fields["name"].annotation)
-    }
-    return sorted(_keys_of(VERBS.get(verb, RunConfig), "", kinds.get(backend, LlamaCppConfig)))
+    return sorted(_keys_of(VERBS.get(verb, RunConfig), "", BACKENDS.get(backend, PluginConfig)))
 
 
 def _keys_of(kind: type[Record], prefix: str, backend: type[Record]) -> list[str]:

@@ -23,6 +23,7 @@ class PriceOf(Record):
     input: float | None = Field(default=None, ge=0)
     """USD per million tokens, with `output`."""
     output: float | None = Field(default=None, ge=0)
+    """USD per million tokens, with `input`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "PriceOf":
@@ -47,6 +48,7 @@ class RouteOptions(Record):
     name: str | None = None
     """Of the policy; None: that of the suite."""
     kinds: tuple[Literal["cluster", "cascade", "score", "hybrid"], ...] = _KINDS  # type: ignore[assignment]
+    """Kinds of policy that are tried (docs/route.md); each takes its part of alpha."""
     margin: float = Field(default=0.02, gt=0, lt=1)
     """Loss of right answers against the large model alone that would matter, over all calls."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -72,6 +74,7 @@ class RouteOptions(Record):
     calls_per_s: float | None = Field(default=None, gt=0)
     """Calls of today, where no log says when they came."""
     seed: int = 0
+    """Decides folds of the cross-validation and what is drawn."""
 
     @field_validator("large", "suite", "name", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ class StatsConfig(Record):
     """Margins, levels and limits of a verdict (`conf/stats`). Margins are shares of the samples."""
 
     name: str = "default"
+    """As in the file's name in `conf/stats`."""
     accuracy: float = Field(default=0.05, gt=0, lt=1)
     """Loss of right answers that would matter."""
     wrong_calls: float = Field(default=0.05, gt=0, lt=1)
@@ -58,14 +59,19 @@ class SelectOptions(Record):
     most_models: int = Field(default=3, ge=1, le=20)
     """Plans are made for one deployment, two, and so on up to this many."""
     licences: tuple[str, ...] | None = None
+    """Those that may be used; null: any."""
     hosted: bool | None = None
     """True: hosted alone; False: local alone."""
     languages: tuple[str, ...] | None = None
     """All of which a model must have."""
     context_tokens: int | None = Field(default=None, ge=1)
+    """Room that a model must have."""
     ttft_p95_s: float | None = Field(default=None, gt=0)
+    """Seconds to the first token that 95 of 100 of its calls must keep."""
     e2e_p95_s: float | None = Field(default=None, gt=0)
+    """Seconds for the whole reply, likewise."""
     tokens_per_s: float | None = Field(default=None, gt=0)
+    """Median that its replies must reach."""
     memory_gb: float | None = Field(default=None, gt=0)
     """In units of 2**30 bytes. None: what the named hardware leaves."""
 

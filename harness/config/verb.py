@@ -15,7 +15,9 @@ class PathsConfig(Record):
     """Where files go, relative to the current folder."""
 
     results: str = "results"
+    """Folder of runs and of what is made from them."""
     reports: str = "reports"
+    """Folder of pages and tables."""
     replies: str | None = None
     """Of the cache of replies; None: `replies/` in the user's cache folder."""
 
@@ -47,9 +49,11 @@ class VerbConfig(Record):
     """What every verb has."""
 
     do: str
+    """The verb."""
     paths: PathsConfig = PathsConfig()
     report: ReportOptions = ReportOptions()
     progress: Literal["auto", "plain", "off"] = "auto"
+    """`auto`: one line that changes on a terminal, else a line now and then. `plain`: always lines. `off`: none."""
 
 
 class SuiteVerbConfig(VerbConfig):

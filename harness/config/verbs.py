@@ -74,6 +74,7 @@ class RunConfig(SuiteVerbConfig):
 
     model: ModelConfig
     backend: BackendConfig
+    """The engine: `conf/backend` has them all."""
     hardware: HardwareConfig
     run: RunnerConfig
     agent: AgentConfig = AgentConfig()
@@ -124,12 +125,16 @@ class GateConfig(VerbConfig):
     run: str = "latest"
     """The candidate: a run folder; `latest`: the newest complete run, of a suite that has a baseline."""
     gate: GateOptions = GateOptions()
+    tracking: TrackingConfig = Field(default=TrackingConfig(), exclude=True)
+    """Where the verdict is told of, besides `results/`."""
 
 
 class CompareConfig(VerbConfig):
     """`do=compare`: stored runs held against each other."""
 
     compare: CompareOptions = CompareOptions()
+    tracking: TrackingConfig = Field(default=TrackingConfig(), exclude=True)
+    """Where the verdict is told of, besides `results/`."""
 
 
 class IterateConfig(VerbConfig):
@@ -216,6 +221,7 @@ class LoadConfig(SuiteVerbConfig):
 
     model: ModelConfig
     backend: BackendConfig
+    """The engine: `conf/backend` has them all."""
     load: LoadOptions = LoadOptions()
 
 
@@ -276,6 +282,7 @@ class FetchConfig(VerbConfig):
     suite: SuiteConfig
     model: ModelConfig
     backend: BackendConfig
+    """The engine: `conf/backend` has them all."""
 
 
 class DoctorOptions(Record):
@@ -297,6 +304,7 @@ class DoctorConfig(VerbConfig):
     model: ModelConfig | None = None
     """None: all of `conf/model`."""
     backend: BackendConfig
+    """The engine: `conf/backend` has them all."""
     hardware: HardwareConfig
     """`none`: this machine."""
     doctor: DoctorOptions = DoctorOptions()
@@ -329,6 +337,7 @@ class CollectConfig(VerbConfig):
 
     logs: LogsConfig
     store: StoreConfig = StoreConfig()
+    executor: ExecutorConfig = ExecutorConfig()
 
 
 class CurateConfig(VerbConfig):
@@ -337,6 +346,7 @@ class CurateConfig(VerbConfig):
     store: StoreConfig = StoreConfig()
     curate: CurateOptions
     pii: PiiConfig = PiiConfig()
+    executor: ExecutorConfig = ExecutorConfig()
 
     @field_validator("pii", mode="before")
     @classmethod
@@ -349,6 +359,7 @@ class ClusterConfig(VerbConfig):
     """`do=cluster`: curated calls grouped into recurring tasks."""
 
     cluster: ClusterOptions
+    executor: ExecutorConfig = ExecutorConfig()
 
 
 class ForgetConfig(VerbConfig):
@@ -356,7 +367,9 @@ class ForgetConfig(VerbConfig):
 
     store: StoreConfig = StoreConfig()
     session: str | None = None
+    """All calls of this session."""
     user: str | None = None
+    """All calls of this end user."""
     before: str | None = None
     """A date or time, `2026-01-31` or `2026-01-31T12:00:00Z`; without a zone it is UTC."""
     also: bool = False
@@ -382,6 +395,7 @@ class BuildConfig(VerbConfig):
     """`do=build`: curated calls made into a suite."""
 
     build: BuildOptions
+    executor: ExecutorConfig = ExecutorConfig()
 
 
 class RotateConfig(VerbConfig):

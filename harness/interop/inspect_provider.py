@@ -14,6 +14,7 @@ from tenacity import wait_random_exponential
 from tenacity.wait import WaitBaseT
 
 from harness.backends.blame import RETRYABLE
+from harness.config import LlamaCppConfig
 from harness.cost import hosted_cost_usd
 from harness.errors import BackendError, HarnessError
 from harness.interop.compose import compose_model
@@ -87,7 +88,7 @@ class HarnessModel(ModelAPI):
     def max_connections(self) -> int:
         """As many as the engine has slots."""
         backend = self._served.config.backend
-        return backend.slots if backend.name == "llamacpp" else _DEFAULT_CONNECTIONS
+        return backend.slots if isinstance(backend, LlamaCppConfig) else _DEFAULT_CONNECTIONS
 
     def connection_key(self) -> str:
         """Each model has an engine of its own."""

@@ -1,15 +1,16 @@
 """docs/extend.md, followed to the letter: its files in an empty folder, each of them used."""
 
-import asyncio
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support.openai_server import reply, serve_in_thread
 
 PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -78,14 +79,21 @@ def test_model_and_set_up_of_the_page_are_known(folder: Path) -> None:
     assert "top_k: 1" in done.stdout
 
 
-def test_engine_of_the_page_is_a_backend(folder: Path) -> None:
-    names: dict[str, Any] = {}
-    exec((folder / "my_harness" / "engine.py").read_text(), names)
-    engine = names["OurEngine"](None, None)
+def test_engine_of_the_page_is_asked_with_its_options(folder: Path, tmp_path: Path) -> None:
+    settings = ["--config-dir", "mine", "suite=local", "suite.path=sums", "suite.limit=2", "model=our_model"]
+    with serve_in_thread(lambda _n, _body: reply("5"), models=("our_model",)) as server:
+        port = server.url.split(":")[2].split("/")[0]
+        done = run(folder, "-m", "harness", *settings, "backend=our_engine", f"backend.options.port={port}")
 
-    async def served() -> str:
-        async with engine.serve() as endpoint:
-            return str(endpoint.base_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = json.loads((folder / "results/run/latest/manifest.json").read_text())
+    assert manifest["backend"]["name"] == "our_engine"
+    assert json.loads((folder / "results/run/latest/summary.json").read_text())["n_scored"] == 2
 
-    assert engine.prepare() is None
-    assert asyncio.run(served()) == engine.url
+
+def test_package_of_the_page_holds_the_code_alone() -> None:
+    project = next(tomllib.loads(text) for language, text in BLOCK.findall(PAGE.read_text()) if language == "toml")
+
+    named = [value for group in project["project"]["entry-points"].values() for value in group.values()]
+    assert project["tool"]["setuptools"]["packages"] == ["my_harness"]
+    assert all(value.startswith("my_harness.") for value in named)

@@ -16,15 +16,14 @@ ROOT = Path(__file__).parents[3]
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*python -m harness (.*)$", re.MULTILINE)
 FIRST = [ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "airgapped.md"]
 OTHERS = sorted(page for page in ROOT.glob("docs/*.md") if page not in FIRST)
-MADE_UP = re.compile(r"^(suite|model)=(\[?)(\w+_v1\w*|support|shop|our_model|mine)\b")
-"""Suites and models that the pages make, or have somebody make: not to be found in conf/."""
+MADE_UP = re.compile(r"^(suite|model|backend)(=\[?(\w+_v1\w*|support|shop|our_model|our_engine|mine)\b|\.options\.)")
+"""Suites, models and engines that the pages make, or have somebody make: not to be found in conf/."""
 
 
 def typed(page: Path) -> Iterator[list[str]]:
-    """The settings of each command line; what stands behind two blanks or a # is said about it."""
+    """The settings of each command line; what stands behind a # is said about it."""
     for line in COMMAND.findall(page.read_text().replace("\\\n", " ")):
-        words = re.split(r"(?<=\S) {3,}(?![\w.']+=)|\s#", line)[0]
-        settings = [word for word in shlex.split(words) if "=" in word and not word.startswith("-")]
+        settings = [word for word in shlex.split(line, comments=True) if "=" in word and not word.startswith("-")]
         yield [one for one in map(known, settings) if one is not None]
 
 
@@ -57,6 +56,18 @@ def test_command_lines_of_the_first_pages_name_what_there_is() -> None:
 @pytest.mark.slow
 def test_command_lines_of_all_other_pages_name_what_there_is() -> None:
     assert complaints(OTHERS) == []
+
+
+def test_command_lines_can_be_copied_with_what_is_said_about_them() -> None:
+    words = {
+        (page.name, word)
+        for page in [*FIRST, *OTHERS]
+        for line in COMMAND.findall(page.read_text().replace("\\\n", " "))
+        for word in shlex.split(re.sub(r"--config-dir \S+", "", line.split("`")[0]), comments=True)
+    }
+
+    assert len(words) > 200
+    assert {(page, word) for page, word in words if "=" not in word and not word.startswith("-")} == set()
 
 
 @pytest.mark.parametrize("wrong", ["do=nothing", "run.concurency=2", "model=gpt_0"])
