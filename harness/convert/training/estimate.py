@@ -194,6 +194,7 @@ def _timed(told: Estimate, config: ConvertConfig, plan: TrainPlan, data: Path, d
     steps = told.steps or 1
     step = statistics.median(found["seconds"])
     limit = config.convert.training.max_minutes
+    reached = steps_within(steps, step, limit)
     seconds = step * steps if limit is None else min(step * steps, 60 * limit)
     low, high = min(found["seconds"]) * steps / _SPREAD, max(found["seconds"]) * steps * _SPREAD
     if limit is not None:
@@ -201,20 +202,32 @@ def _timed(told: Estimate, config: ConvertConfig, plan: TrainPlan, data: Path, d
     peak = max(int(found["peak_memory_bytes"] * _HOLES), told.memory_bytes or 0)
     basis = (
         f"{told.basis}; time from {len(found['seconds'])} steps that were trained and thrown away; asking "
-        f"{dataset.n_validation:,} validation rows comes on top"
+        f"{dataset.n_validation:,} validation rows comes on top{_early(limit, reached, steps)}"
     )
     return told.model_copy(
         update={
             "seconds": seconds,
             "seconds_low": low,
             "seconds_high": high,
-            "tokens": int(found["tokens"] * min(steps, seconds / step)),
+            "steps": reached,
+            "tokens": int(found["tokens"] * reached),
             "memory_bytes": peak,
             "parameters": found["parameters"],
             "trainable": found["trainable"],
             "basis": basis,
         }
     )
+
+
+def steps_within(steps: int, step_s: float, max_minutes: float | None) -> int:
+    """Of so many steps, each of so many seconds, those that are done when the time is up; one at the least."""
+    return steps if max_minutes is None else min(steps, max(1, round(60 * max_minutes / step_s)))
+
+
+def _early(limit: float | None, reached: int, steps: int) -> str:
+    if limit is None or reached == steps:
+        return ""
+    return f"; convert.training.max_minutes={limit:g} ends it after about {reached:,} of {steps:,} steps"
 
 
 def _probe(config: ConvertConfig, plan: TrainPlan, data: Path) -> dict[str, Any]:

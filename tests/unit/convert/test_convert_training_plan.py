@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.convert.training.child import share_of_rate
-from harness.convert.training.estimate import Sizes, memory_need, refusal, sizes_of
+from harness.convert.training.estimate import Sizes, memory_need, refusal, sizes_of, steps_within
 from harness.convert.training.plan import _device, _possible
 from harness.errors import ConfigError
 from harness.records.convert import DatasetManifest, LogitsFile, TrainPlan
@@ -147,3 +147,10 @@ def test_the_rate_rises_first_and_never_leaves_its_bounds(schedule: str) -> None
 
 def test_without_warm_up_the_whole_rate_is_there_at_once() -> None:
     assert share_of_rate(0.0, 0.0, "linear") == 1.0
+
+
+def test_an_estimate_counts_the_steps_that_the_time_allows() -> None:
+    assert steps_within(969, 25.0, 20) == 48
+    assert steps_within(969, 0.1, 20) == 969
+    assert steps_within(969, 3_000.0, 20) == 1
+    assert steps_within(969, 25.0, None) == 969
