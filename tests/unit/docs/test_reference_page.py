@@ -1,5 +1,6 @@
 """docs/reference.md follows the configuration's records."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ def test_page_follows_the_configuration() -> None:
 
 def test_page_that_is_behind_is_told_and_left_alone(tmp_path: Path) -> None:
     script = Path(shutil.copy(DOCS / "generate_reference.py", tmp_path))
+    shutil.copy(DOCS / "generated.py", tmp_path)
     (tmp_path / "reference.md").write_text("old")
 
     done = check(script)
@@ -39,3 +41,12 @@ def test_page_has_every_verb_with_what_it_does_and_a_key_with_its_default() -> N
 
     assert all(len(row.split("|")[2].strip()) > 20 for row in rows.values())
     assert "| `concurrency` | integer | `1` | Requests in flight at once, in closed loop. |" in page
+
+
+def test_no_key_is_without_a_meaning() -> None:
+    page = (DOCS / "reference.md").read_text()
+
+    rows = [re.split(r"(?<!\\)\|", line) for line in page.splitlines() if line.startswith("| `")]
+
+    assert len(rows) > 500
+    assert [row[1] for row in rows if not row[4].strip()] == []
