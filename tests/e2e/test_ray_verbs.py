@@ -21,7 +21,7 @@ CALLS = 12_000
 """About 20 MB: several parts for each node."""
 STEPS = {
     "collect": ["logs.path=../log.jsonl"],
-    "curate": ["curate.name=big"],
+    "curate": ["curate.name=big", "curate.key_file=../pseudonyms.key"],  # else each folder has a key of its own
     "cluster": ["cluster.calls=curated/big", "cluster.embedding=tfidf"],
     "build": ["build.calls=curated/big", "build.name=big", "build.clusters=clusters/big/assignments.parquet"],
 }
@@ -48,6 +48,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
     with path.open("wb") as file:
         file.writelines(made_up_log(CALLS))
+    key = path.with_name("pseudonyms.key")
+    key.write_text("made up for this test, the same for all its folders\n")
+    key.chmod(0o600)
     return path
 
 
