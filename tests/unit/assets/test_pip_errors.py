@@ -32,3 +32,10 @@ def test_failure_is_one_line_with_advice_and_without_addresses(log: str, says: s
     assert "\n" not in line
     assert "key" not in line
     assert "example" not in line
+
+
+def test_for_the_embedding_no_key_is_named_that_does_not_exist() -> None:
+    line = explain("ERROR: [Errno -3] Temporary failure in name resolution", ("p==1.0",), "embedding")
+
+    assert "embedding.path" not in line
+    assert "cluster.embedding=tfidf" in line
