@@ -59,7 +59,12 @@ def machine_of(python: Path) -> Mapping[str, object]:
             capture_output=True, stdin=subprocess.DEVNULL, timeout=_ASK_S, check=False,
         )  # fmt: skip
         told = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        said = (
+            f"{PYTHON_KEY}: {python.name} did not load torch in {_ASK_S:g} s; is the machine busy? Type the same again"
+        )
+        raise BackendError(said) from None
+    except (OSError, ValueError):
         raise BackendError(f"{PYTHON_KEY}: {python.name} does not say what it has; make train-env") from None
     found: Mapping[str, object] = told
     return found

@@ -7,8 +7,8 @@ import pytest
 
 from harness.convert.training.child import share_of_rate
 from harness.convert.training.estimate import Sizes, memory_need, refusal, sizes_of, steps_within
-from harness.convert.training.plan import _device, _possible
-from harness.errors import ConfigError
+from harness.convert.training.plan import _device, _possible, machine_of
+from harness.errors import BackendError, ConfigError
 from harness.records.convert import DatasetManifest, LogitsFile, TrainPlan
 from harness.records.manifest import WeightFacts
 
@@ -154,3 +154,15 @@ def test_an_estimate_counts_the_steps_that_the_time_allows() -> None:
     assert steps_within(969, 0.1, 20) == 969
     assert steps_within(969, 3_000.0, 20) == 1
     assert steps_within(969, 25.0, None) == 969
+
+
+def test_a_python_that_takes_too_long_is_not_held_for_one_without_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr("harness.convert.training.plan._ASK_S", 0.05)
+
+    with pytest.raises(BackendError, match=r"did not load torch in 0\.05 s; is the machine busy"):
+        machine_of(slow)
