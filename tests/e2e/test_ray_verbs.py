@@ -67,7 +67,8 @@ def finish(cwd: Path, do: str, words: Sequence[str]) -> None:
 def stored(folder: Path) -> tuple[dict[str, tuple[object, ...]], list[str]]:
     """The calls of a store by id, and its messages in their order."""
     store = LogStore.open(folder / "logstore", key=None, reader="test")
-    calls = {one.id: (one.session, one.step, one.at, one.messages, one.tools, one.reply) for one in store.records()}
+    calls: dict[str, tuple[object, ...]] = {}
+    calls |= {one.id: (one.session, one.step, one.at, one.messages, one.tools, one.reply) for one in store.records()}
     contents = sorted((folder / "logstore" / "contents").iterdir())
     return calls, [text for one in contents for text in pq.ParquetFile(one).read(columns=["json"])["json"].to_pylist()]
 

@@ -33,8 +33,9 @@ def logged() -> Iterator[Call]:
                 agent=f"desk {number % 2}", at=None if number == 5 else 1_700_000_000.0 + number,
             )  # fmt: skip
             answer = {key: value for key, value in reply.items() if key != "finish_reason"}
-            result = {"role": "tool", "tool_call_id": "c1", "content": f"done {step}"}
-            messages = (*messages, answer, result, {"role": "user", "content": f"And {step}?"})
+            result: dict[str, object] = {"role": "tool", "tool_call_id": "c1", "content": f"done {step}"}
+            then: dict[str, object] = {"role": "user", "content": f"And {step}?"}
+            messages = (*messages, answer, result, then)
     yield call("alone", says("Yes."), session=None)
 
 
