@@ -1,6 +1,6 @@
 """How a suite is put to a model: which part of it, how fast, by which agent, judged how, on what machine."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -145,6 +145,16 @@ class ExecutorConfig(Record):
     """GPUs of a worker."""
     start_timeout_s: float = Field(default=600.0, gt=0)
     """Until the first workers have their engines up."""
+
+    @model_validator(mode="after")
+    def _of_a_cluster(self) -> Self:
+        """With `local` there are no workers, whose settings would do nothing."""
+        if self.name == "local":
+            bare = ExecutorConfig.model_fields
+            told = [key for key in bare if key not in {"name", "cores"} and getattr(self, key) != bare[key].default]
+            if told:
+                raise ValueError(f"{told[0]}={getattr(self, told[0])} is of a Ray cluster's workers; add executor=ray")
+        return self
 
 
 class RunnerConfig(Record):
